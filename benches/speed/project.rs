@@ -1,0 +1,150 @@
+//! Repositories to measure in, and the binaries.
+
+use std::fmt::Write as _;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Every binary with a command, by the command's name.
+pub const BINARIES: &[(&str, &str)] = &[
+    ("apply", env!("CARGO_BIN_EXE_git-exp-apply")),
+    ("branch", env!("CARGO_BIN_EXE_git-exp-branch")),
+    ("diff", env!("CARGO_BIN_EXE_git-exp-diff")),
+    ("gc", env!("CARGO_BIN_EXE_git-exp-gc")),
+    ("list", env!("CARGO_BIN_EXE_git-exp-list")),
+    ("metrics", env!("CARGO_BIN_EXE_git-exp-metrics")),
+    ("params", env!("CARGO_BIN_EXE_git-exp-params")),
+    ("plots", env!("CARGO_BIN_EXE_git-exp-plots")),
+    ("remove", env!("CARGO_BIN_EXE_git-exp-remove")),
+    ("run", env!("CARGO_BIN_EXE_git-exp-run")),
+    ("show", env!("CARGO_BIN_EXE_git-exp-show")),
+    ("stage", env!("CARGO_BIN_EXE_git-exp-stage")),
+    ("status", env!("CARGO_BIN_EXE_git-exp-status")),
+    ("undo", env!("CARGO_BIN_EXE_git-exp-undo")),
+];
+
+/// A temporary repository, on the file system of the build.
+pub struct Project {
+    dir: tempfile::TempDir,
+}
+
+impl Project {
+    /// Makes a repository with one commit: the stage files, `params.yaml` and `files` other files.
+    pub fn new(files: usize, pipeline: &str) -> Self {
+        let project = Project {
+            dir: tempfile::Builder::new()
+                .prefix("speed-")
+                .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+                .unwrap(),
+        };
+        project.git("init -q -b main");
+        for setting in [
+            "gc.auto 0",
+            "maintenance.auto false",
+            "user.name A",
+            "user.email a@b",
+        ] {
+            project.git(&format!("config {setting}"));
+        }
+        project.write(".dvc/config", "");
+        project.write(".dvc/.gitignore", "/config.local\n/tmp\n/cache\n");
+        project.write(".gitignore", "/model.pt\n/outputs\n/out_*\n");
+        project.write("params.yaml", "lr: 0.1\nseed: 1\n");
+        project.write("dvc.yaml", pipeline);
+        for file in 0..files.saturating_sub(5) {
+            project.write(
+                &format!("src/{}/file{file}.py", file / 200),
+                &format!("print({file})\n"),
+            );
+        }
+        project.git("add .");
+        project.git("commit -q -m baseline");
+        project
+    }
+
+    /// Makes a repository whose stage is this program's trainer with these words.
+    pub fn training(files: usize, outputs: &str, words: &str) -> Self {
+        let mut pipeline = String::new();
+        let exe = std::env::current_exe().unwrap();
+        let exe = exe.display();
+        write!(
+            pipeline,
+            "stages:\n  train:\n    cmd: \"'{exe}' trainer {words}\"\n    params:\n    - lr\n    outs:\n\
+             \x20   - {outputs}:\n        checkpoint: true\n\
+             \x20   metrics:\n    - metrics.json:\n        cache: false\n"
+        )
+        .unwrap();
+        Project::new(files, &pipeline)
+    }
+
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.dir.path().join(path)
+    }
+
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// Makes a command that runs here, in an environment without anybody's configuration.
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command
+            .current_dir(self.dir.path())
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("SHELL", "/bin/sh")
+            .env_remove("GIT_DIR");
+        command
+    }
+
+    /// Makes `git exp <command> <words>`, started as git starts it.
+    pub fn exp(&self, command: &str, words: &str) -> Command {
+        let (_, binary) = BINARIES.iter().find(|(name, _)| *name == command).unwrap();
+        let mut command = self.command(binary);
+        command.args(words.split_whitespace());
+        command
+    }
+
+    /// Makes `git <words>`.
+    pub fn git_command(&self, words: &str) -> Command {
+        let mut command = self.command("git");
+        command.args(words.split_whitespace());
+        command
+    }
+
+    /// Makes a line for the shell.
+    pub fn shell(&self, line: &str) -> Command {
+        let mut command = self.command("sh");
+        command.arg("-c").arg(line);
+        command
+    }
+
+    /// Runs git and returns what it prints, trimmed.
+    pub fn git(&self, words: &str) -> String {
+        let mut command = self.git_command(words);
+        let output = command.stderr(Stdio::inherit()).output().unwrap();
+        assert!(output.status.success(), "git {words}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Returns the number of files below `path` and the bytes they take on the disk, folders included.
+    pub fn usage(&self, path: &str) -> (u64, u64) {
+        usage(&self.path(path))
+    }
+}
+
+fn usage(path: &Path) -> (u64, u64) {
+    let Ok(metadata) = std::fs::symlink_metadata(path) else {
+        return (0, 0);
+    };
+    let mut sum = (u64::from(!metadata.is_dir()), metadata.blocks() * 512);
+    if metadata.is_dir() {
+        for entry in std::fs::read_dir(path).unwrap() {
+            let (files, bytes) = usage(&entry.unwrap().path());
+            sum = (sum.0 + files, sum.1 + bytes);
+        }
+    }
+    sum
+}

@@ -1,0 +1,44 @@
+//! What a process costs before it does anything.
+
+use crate::Choice;
+use crate::history;
+use crate::measure::{Pairs, run};
+use crate::project::{BINARIES, Project};
+use crate::table::{self, Target};
+
+/// Every binary beside git itself, in turn; the slowest is the row.
+pub fn start(_: &Choice) {
+    let project = Project::new(5, "stages: {}\n");
+    let mut times: Vec<Pairs> = BINARIES.iter().map(|_| Pairs::default()).collect();
+    for _ in 0..15 {
+        for ((name, _), pairs) in BINARIES.iter().zip(&mut times) {
+            pairs.floor.push(run(&mut project.git_command("--version")));
+            pairs.ours.push(run(&mut project.exp(name, "--version")));
+        }
+    }
+    let slowest = BINARIES
+        .iter()
+        .zip(&times)
+        .max_by(|(_, a), (_, b)| a.ratio().total_cmp(&b.ratio()));
+    if let Some(((name, _), pairs)) = slowest {
+        let what = format!("start, slowest of all ({name})");
+        table::times(&what, "git --version", pairs, Target::times(1.5));
+    }
+}
+
+/// The names of experiments, where there are few.
+pub fn list(_: &Choice) {
+    let project = Project::new(10, "stages: {}\n");
+    history::add(&project, 3, 3, true);
+    let pairs = Pairs::measure(
+        31,
+        || run(&mut project.git_command("for-each-ref refs/exps")),
+        || run(&mut project.exp("list", "")),
+    );
+    table::times(
+        "list, small repository",
+        "git for-each-ref",
+        &pairs,
+        Target::times(2.0),
+    );
+}

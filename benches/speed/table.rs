@@ -1,0 +1,110 @@
+//! How a measured row is judged and printed.
+
+use crate::measure::{Pairs, median};
+
+/// What a row must reach; every part that is given.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Target {
+    /// At most this many times the floor …
+    pub times: Option<f64>,
+    /// … and this much more, in the row's unit.
+    pub plus: f64,
+    /// At most this, in the row's unit, whatever the floor.
+    pub most: Option<f64>,
+}
+
+impl Target {
+    /// At most `times` the floor.
+    pub fn times(times: f64) -> Self {
+        Target {
+            times: Some(times),
+            ..Target::default()
+        }
+    }
+
+    /// At most `most` of the row's unit.
+    pub fn most(most: f64) -> Self {
+        Target {
+            most: Some(most),
+            ..Target::default()
+        }
+    }
+
+    /// And `plus` of the row's unit more than the times.
+    pub fn plus(self, plus: f64) -> Self {
+        Target { plus, ..self }
+    }
+
+    /// And at most `most` of the row's unit.
+    pub fn and_most(self, most: f64) -> Self {
+        Target {
+            most: Some(most),
+            ..self
+        }
+    }
+
+    fn is_reached(&self, ours: f64, floor: Option<f64>) -> bool {
+        let by_floor = match (self.times, floor) {
+            (Some(times), Some(floor)) => ours <= times * floor + self.plus,
+            _ => true,
+        };
+        by_floor && self.most.is_none_or(|most| ours <= most)
+    }
+
+    fn text(&self, unit: &str) -> String {
+        let mut parts = Vec::new();
+        if let Some(times) = self.times {
+            let plus = match self.plus {
+                0.0 => String::new(),
+                plus => format!(" + {plus} {unit}"),
+            };
+            parts.push(format!("{times}x{plus}"));
+        }
+        parts.extend(self.most.map(|most| format!("{most} {unit}")));
+        match parts.is_empty() {
+            true => "-".to_owned(),
+            false => parts.join(", "),
+        }
+    }
+}
+
+/// Prints the heading.
+pub fn header() {
+    println!(
+        "{:<46} {:>11} {:>11} {:>7}  {:<16} {:<5} floor",
+        "what", "ours", "floor", "ratio", "at most", ""
+    );
+}
+
+/// Prints one row of times, in milliseconds.
+pub fn times(what: &str, floor: &str, pairs: &Pairs, target: Target) {
+    figure(
+        what,
+        "ms",
+        median(&pairs.ours),
+        (!pairs.floor.is_empty()).then(|| (floor, median(&pairs.floor))),
+        target,
+    );
+}
+
+/// Prints one row.
+pub fn figure(what: &str, unit: &str, ours: f64, floor: Option<(&str, f64)>, target: Target) {
+    let verdict = match target.is_reached(ours, floor.map(|(_, floor)| floor)) {
+        _ if target.times.is_none() && target.most.is_none() => "",
+        true => "PASS",
+        false => "over",
+    };
+    let value = |value: f64| match value {
+        value if value < 10.0 => format!("{value:.2} {unit}"),
+        value if value < 100.0 => format!("{value:.1} {unit}"),
+        value => format!("{value:.0} {unit}"),
+    };
+    println!(
+        "{what:<46} {:>11} {:>11} {:>7}  {:<16} {verdict:<5} {}",
+        value(ours),
+        floor.map_or("-".to_owned(), |(_, floor)| value(floor)),
+        floor.map_or("-".to_owned(), |(_, floor)| format!("{:.2}", ours / floor)),
+        target.text(unit),
+        floor.map_or("", |(name, _)| name),
+    );
+}

@@ -1,0 +1,98 @@
+//! `git exp diff`.
+
+use crate::cli::Context;
+use crate::error::Result;
+use crate::ops;
+use crate::ops::diff::{Comparison, Sides};
+use crate::ui::diff::{self, PRECISION, Style};
+use crate::value::{Map, Value};
+
+/// Compare metrics, params and code of two experiments
+///
+/// Of two experiments, checkpoints or commits, or of one and the workspace, the metrics and params
+/// that differ are shown in two tables. With --code, the files follow as 'git diff' prints them: code
+/// and params, without the outputs, metrics, plots and 'dvc.lock' that the stages wrote.
+#[derive(Debug, clap::Parser)]
+#[command(name = "git-exp-diff", bin_name = "git exp diff")]
+pub struct Args {
+    /// The old side [HEAD if not given]
+    #[arg(value_name = "old")]
+    pub old: Option<String>,
+
+    /// The new side [the workspace if not given]
+    #[arg(value_name = "new")]
+    pub new: Option<String>,
+
+    /// Show also what does not differ
+    #[arg(long)]
+    pub all: bool,
+
+    /// Show only params that stages declare
+    #[arg(long)]
+    pub param_deps: bool,
+
+    /// Show how code and params files differ
+    #[arg(short = 'p', long, conflicts_with_all = ["json", "md"])]
+    pub code: bool,
+
+    /// Print as JSON
+    #[arg(long, alias = "show-json", conflicts_with = "md")]
+    pub json: bool,
+
+    /// Print as tables in GitHub's Markdown
+    #[arg(long, alias = "show-md")]
+    pub md: bool,
+
+    /// Leave out the files' names
+    #[arg(long)]
+    pub no_path: bool,
+
+    /// Round metrics to <n> significant digits [5 if not given]
+    #[arg(long, value_name = "n", value_parser = clap::value_parser!(u16).range(1..=400))]
+    pub precision: Option<u16>,
+}
+
+/// Runs the command.
+pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
+    let store = ctx.store()?;
+    let sides = Sides::of(args.old, args.new);
+    let (metrics, params) = ops::diff::experiments(store, &sides, args.param_deps, args.all)?;
+    for reason in metrics.unreadable.iter().chain(&params.unreadable) {
+        ctx.out.warning(reason);
+    }
+    if args.json {
+        let mut both = Map::new();
+        both.insert("metrics".into(), diff::json(&metrics.changes));
+        both.insert("params".into(), diff::json(&params.changes));
+        let text = Value::Map(both).to_python_json();
+        return ctx.out.print(&(text + "\n"));
+    }
+    let table = |title, comparison: &Comparison, precision| {
+        let style = Style {
+            title,
+            sides: (&sides.old, &sides.new),
+            precision,
+            path: !args.no_path,
+            no_difference: Some("diff not supported"),
+            markdown: args.md,
+        };
+        diff::table(&comparison.changes, &style)
+    };
+    let digits = args.precision.map_or(PRECISION, usize::from);
+    let mut parts = vec![
+        table("Metric", &metrics, Some(digits)),
+        table("Param", &params, None),
+    ];
+    if args.code {
+        let colour = ctx.out.colour();
+        let files = ops::diff::code(store, &sides)?;
+        let texts = files.iter().map(|file| {
+            let path = file.path.to_string();
+            diff::file(&path, file.old.as_deref(), file.new.as_deref(), colour)
+        });
+        parts.push(texts.collect());
+    }
+    parts.retain(|part| !part.is_empty());
+    let between = if args.md { "" } else { "\n" };
+    ctx.out.print(&parts.join(between))
+}

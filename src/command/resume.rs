@@ -1,0 +1,79 @@
+//! `git exp resume`.
+
+use super::run::{present, reach};
+use crate::cli::Context;
+use crate::error::{Error, Result};
+use crate::ops::resume;
+use crate::ops::run::Options;
+
+/// Go on with an experiment or a checkpoint
+///
+/// Puts the checkpoint into the workspace as 'git exp apply' does, then runs the pipeline from it as
+/// 'git exp run' does, with nothing in between. Without a revision it goes on from the checkpoint
+/// that was last recorded or applied in this worktree.
+///
+/// The experiment keeps its baseline wherever HEAD is. So this is how to go on in a fresh clone, once
+/// experiments and their outputs have been fetched, on another machine after the first one is gone,
+/// and after HEAD has moved.
+///
+/// The newest checkpoint of an experiment, unchanged, lets the same experiment grow. An earlier one,
+/// or one that a param is set for, starts a fork of it: a new experiment.
+///
+/// Unsaved code and params are a reason to refuse, as for 'git exp apply'; 'git exp undo' brings
+/// back what was in the workspace before.
+#[derive(Debug, clap::Parser)]
+#[command(name = "git-exp-resume", bin_name = "git exp resume")]
+pub struct Args {
+    /// Experiment or checkpoint: a name, 'name~2', 'name@{best:acc}', a short id
+    #[arg(value_name = "revision")]
+    revision: Option<String>,
+    /// Stages to run, with what they depend on (all if none is given)
+    #[arg(value_name = "stage")]
+    targets: Vec<String>,
+    /// Name the fork, if it is one
+    #[arg(short, long, value_name = "name")]
+    name: Option<String>,
+    /// Set a param before the run: '[<file>:]<key>=<value>' (can be repeated)
+    #[arg(short = 'S', long = "set-param", value_name = "assignment")]
+    set_param: Vec<String>,
+    /// Replace unsaved code and params too, after saving them for 'git exp undo'; run stages that did not change too; replace an experiment of the same name
+    #[arg(short, long)]
+    force: bool,
+    /// Use this as the message of the checkpoints
+    #[arg(short = 'M', long, value_name = "text")]
+    message: Option<String>,
+    /// Run the named stages only, not what they depend on
+    #[arg(short, long)]
+    single_item: bool,
+    /// Run the named stages and all that depend on them
+    #[arg(long, conflicts_with = "single_item")]
+    downstream: bool,
+    /// Say what would run, and change nothing
+    #[arg(long)]
+    dry: bool,
+}
+
+/// Runs the command.
+pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
+    if args.targets.is_empty() && (args.single_item || args.downstream) {
+        return Err(Error::usage(
+            "'--single-item' and '--downstream' need a stage",
+        ));
+    }
+    let options = Options {
+        reach: reach(args.single_item, args.downstream),
+        targets: args.targets,
+        name: args.name,
+        force: args.force,
+        message: args.message,
+        reset: false,
+        set_params: args.set_param,
+        dry: args.dry,
+        from: None,
+    };
+    let store = ctx.store()?;
+    let revision = args.revision.as_deref();
+    present(&ctx.out, |events| {
+        resume::resume(store, revision, &options, events)
+    })
+}

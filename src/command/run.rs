@@ -1,0 +1,192 @@
+//! `git exp run`.
+
+use crate::cli::Context;
+use crate::error::{Error, Kind, Result};
+use crate::event::{Event, Events, RunMode, RunStart};
+use crate::id::short;
+use crate::ops::run::{self, Options, Report};
+use crate::pipeline::Reach;
+use crate::ui::out::Out;
+
+/// Run the pipeline and save checkpoints
+///
+/// Runs the stages of 'dvc.yaml' in dependency order; stages that did not change are skipped. Each
+/// time the training code signals, a checkpoint is saved: code, params, metrics and outputs as they
+/// are at that moment.
+///
+/// What a run goes on from is said first: a resume extends the experiment whose newest checkpoint
+/// is in the workspace; a fork is a new experiment that grows from a checkpoint from which code or
+/// params differ; a new experiment starts at HEAD.
+///
+/// Ctrl-C ends the run after what was signalled has been saved; a second Ctrl-C kills training.
+#[derive(Debug, clap::Parser)]
+#[command(name = "git-exp-run", bin_name = "git exp run")]
+pub struct Args {
+    /// Stages to run, with what they depend on (all if none is given)
+    #[arg(value_name = "stage")]
+    targets: Vec<String>,
+    /// Name a new experiment or a fork
+    #[arg(short, long, value_name = "name")]
+    name: Option<String>,
+    /// Set a param before the run: '[<file>:]<key>=<value>' (can be repeated)
+    #[arg(short = 'S', long = "set-param", value_name = "assignment")]
+    set_param: Vec<String>,
+    /// Run stages that did not change too, and replace an experiment of the same name
+    #[arg(short, long)]
+    force: bool,
+    /// Use this as the message of the checkpoints
+    #[arg(short = 'M', long, value_name = "text")]
+    message: Option<String>,
+    /// Start anew from HEAD: checkpoint outputs are removed first
+    #[arg(long)]
+    reset: bool,
+    /// Run the named stages only, not what they depend on
+    #[arg(short, long)]
+    single_item: bool,
+    /// Run the named stages and all that depend on them
+    #[arg(long, conflicts_with = "single_item")]
+    downstream: bool,
+    /// Say what would run, and change nothing
+    #[arg(long)]
+    dry: bool,
+}
+
+/// Runs the command.
+pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
+    if args.targets.is_empty() && (args.single_item || args.downstream) {
+        return Err(Error::usage(
+            "'--single-item' and '--downstream' need a stage",
+        ));
+    }
+    let options = Options {
+        reach: reach(args.single_item, args.downstream),
+        targets: args.targets,
+        name: args.name,
+        force: args.force,
+        message: args.message,
+        reset: args.reset,
+        set_params: args.set_param,
+        dry: args.dry,
+        from: None,
+    };
+    let store = ctx.store()?;
+    present(&ctx.out, |events| run::run(store, &options, events))
+}
+
+/// Returns how far from the named stages a run goes.
+pub(super) fn reach(single_item: bool, downstream: bool) -> Reach {
+    match (single_item, downstream) {
+        (true, _) => Reach::Single,
+        (_, true) => Reach::Downstream,
+        _ => Reach::Upstream,
+    }
+}
+
+/// Shows a run while it happens, and what it came to.
+pub(super) fn present(
+    out: &Out,
+    operation: impl FnOnce(&mut dyn Events) -> Result<Report>,
+) -> Result<()> {
+    let report = operation(&mut |event| say(out, event))?;
+    summarise(out, &report);
+    match report.failure {
+        None => Ok(()),
+        Some(failure) => {
+            let error = Error::new(failure.kind, failure.message);
+            Err(failure.hints.into_iter().fold(error, Error::hint))
+        }
+    }
+}
+
+/// A closed standard output silences a run; it never ends one.
+fn line(out: &Out, text: &str) {
+    if !out.quiet {
+        let _nobody_reads = out.print(&format!("{text}\n"));
+    }
+}
+
+fn say(out: &Out, event: Event) {
+    match event {
+        Event::Warning(text) => out.warning(&text),
+        Event::Status(text) => out.status(&text),
+        Event::RunStarts(start) => line(out, &starts(&start)),
+        Event::StageStarts { stage } => line(out, &format!("Running stage '{stage}':")),
+        Event::CommandStarts { line: command } => line(out, &format!("> {command}")),
+        Event::StageSkipped { stage } => {
+            line(out, &format!("Stage '{stage}' didn't change, skipping"))
+        }
+        Event::LockfileWritten { created } => line(
+            out,
+            if created {
+                "Generating lock file 'dvc.lock'"
+            } else {
+                "Updating lock file 'dvc.lock'"
+            },
+        ),
+        Event::CheckpointSaved { id, .. } => line(
+            out,
+            &format!("Checkpoint experiment iteration '{}'.", short(&id)),
+        ),
+    }
+}
+
+fn starts(start: &RunStart) -> String {
+    let name = &start.name;
+    let from = start.from.map(|from| short(&from)).unwrap_or_default();
+    let loads: Vec<String> = start
+        .loads
+        .iter()
+        .map(|(path, md5)| format!("{path} {}", &md5[..md5.len().min(7)]))
+        .collect();
+    let loads = if loads.is_empty() {
+        String::new()
+    } else {
+        format!(", training loads {}", loads.join(", "))
+    };
+    match start.mode {
+        RunMode::New => format!("Experiment '{name}': new{loads}"),
+        RunMode::Resume => format!("Experiment '{name}': resume from checkpoint {from}{loads}"),
+        RunMode::Fork => format!("Experiment '{name}': fork of checkpoint {from}{loads}"),
+    }
+}
+
+fn summarise(out: &Out, report: &Report) {
+    let Some(experiment) = &report.experiment else {
+        if let Some(failure) = &report.failure
+            && failure.kind == Kind::StageFailed
+        {
+            out.status("no checkpoint was saved; what training wrote is in the workspace");
+        }
+        return;
+    };
+    if !report.to_add.is_empty() {
+        line(
+            out,
+            &format!(
+                "\nTo track the changes with git, run:\n\n\tgit add {}",
+                report.to_add.join(" ")
+            ),
+        );
+    }
+    let tip = report.tip.map(|tip| short(&tip)).unwrap_or_default();
+    let count = report.checkpoints;
+    let checkpoints = if count == 1 {
+        "checkpoint"
+    } else {
+        "checkpoints"
+    };
+    line(
+        out,
+        &format!("\nRan experiment '{experiment}': {count} new {checkpoints}, the tip is {tip}."),
+    );
+    line(
+        out,
+        "Experiment results have been applied to your workspace.",
+    );
+    line(
+        out,
+        &format!(
+            "\nTo promote an experiment to a Git branch run:\n\n\tgit exp branch {experiment} <branch>\n"
+        ),
+    );
+}

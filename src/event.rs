@@ -1,0 +1,77 @@
+//! What can happen during an operation, as values; operations emit them, the screen words them.
+
+use crate::id::ObjectId;
+
+/// Something a person may want to know while an operation runs.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// Goes on, after saying what is wrong.
+    Warning(String),
+    /// A remark of the kind git writes to stderr.
+    Status(String),
+    /// A new run starts: nothing to build on.
+    RunStarts(RunStart),
+    /// A stage starts.
+    StageStarts {
+        /// Its name.
+        stage: String,
+    },
+    /// One command line of a stage starts.
+    CommandStarts {
+        /// As in `dvc.yaml`.
+        line: String,
+    },
+    /// A stage is up to date.
+    StageSkipped {
+        /// Its name.
+        stage: String,
+    },
+    /// `dvc.lock` was written; `created` if it was not there.
+    LockfileWritten {
+        /// Whether it was not there before.
+        created: bool,
+    },
+    /// A checkpoint exists.
+    CheckpointSaved {
+        /// The commit.
+        id: ObjectId,
+        /// Its count along the chain, from 1.
+        number: u64,
+    },
+}
+
+/// How a run relates to what was there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunStart {
+    /// Which of the three.
+    pub mode: RunMode,
+    /// The experiment's name.
+    pub name: String,
+    /// The checkpoint it goes on from.
+    pub from: Option<ObjectId>,
+    /// Checkpoint outputs that training will load: path and md5.
+    pub loads: Vec<(String, String)>,
+}
+
+/// New, resume or fork.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunMode {
+    /// A fresh chain from HEAD.
+    New,
+    /// The same ref grows.
+    Resume,
+    /// A new experiment grows from a checkpoint.
+    Fork,
+}
+
+/// Receives events; operations are given one.
+pub trait Events {
+    /// Takes one event.
+    fn emit(&mut self, event: Event);
+}
+
+impl<F: FnMut(Event)> Events for F {
+    fn emit(&mut self, event: Event) {
+        self(event)
+    }
+}

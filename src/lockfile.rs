@@ -1,0 +1,613 @@
+//! `dvc.lock`: read, merge one stage, write byte for byte as DVC does.
+//!
+//! The format is DVC's (`schema: '2.0'`). What we do not know at the top and in the entry of a path
+//! is kept as it was; an unknown key of a stage is refused, as by DVC. A text that is read and
+//! written stays as DVC wrote it.
+
+use crate::digest::Format;
+use crate::error::{Error, Result};
+use crate::value::{Key, Map, Value};
+use crate::yaml::{self, Node, NodeKind};
+use indexmap::IndexMap;
+
+const SCHEMA: &str = "schema";
+const STAGES: &str = "stages";
+const VERSION: &str = "2.0";
+/// The params file that stands first.
+const DEFAULT_PARAMS: &str = "params.yaml";
+
+/// The whole file, in its order; unknown top-level keys are kept.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Lockfile {
+    /// Entries by stage name, in the order of first execution.
+    pub stages: IndexMap<String, LockEntry>,
+    /// Other top-level keys (`datasets` of DVC 3), as they were.
+    pub others: Map,
+    /// How many of `others` stand before the stages.
+    pub others_first: usize,
+}
+
+/// What `dvc.lock` says about one stage.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LockEntry {
+    /// The resolved command: a string, or a list of strings.
+    pub cmd: Option<Value>,
+    /// Dependencies, sorted by path.
+    pub deps: Vec<LockedPath>,
+    /// Params by file, then by dotted name.
+    pub params: IndexMap<String, Map>,
+    /// Outputs, metrics and plots, sorted by path.
+    pub outs: Vec<LockedPath>,
+}
+
+/// A path with its recorded content; `hash` is absent for an output that did not exist.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LockedPath {
+    /// The path as written in `dvc.yaml`.
+    pub path: String,
+    /// What it contained.
+    pub hash: Option<LockedHash>,
+    /// Other keys (`etag`, `version_id`, `files` …), as they were.
+    pub others: Map,
+}
+
+/// A recorded content.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LockedHash {
+    /// Whether the entry has `hash: md5`.
+    pub format: Format,
+    /// 32 hex digits, `.dir` behind them for a directory.
+    pub md5: String,
+    /// Bytes, summed up for a directory.
+    pub size: Option<u64>,
+    /// Files in a directory.
+    pub nfiles: Option<u64>,
+    /// Whether the file had its execute bit.
+    pub isexec: bool,
+}
+
+impl Lockfile {
+    /// Parses the text of `origin` (a name for messages, `dvc.lock`). An empty text is damage.
+    pub fn parse(text: &str, origin: &str) -> Result<Self> {
+        Parser { origin }.lockfile(&yaml::parse(text, origin)?)
+    }
+
+    /// Returns the text as DVC writes it.
+    pub fn to_text(&self) -> String {
+        let stages: Map = self
+            .stages
+            .iter()
+            .map(|(name, entry)| (Key::from(name), Value::Map(entry.to_map())))
+            .collect();
+        let mut document = Map::new();
+        document.insert(SCHEMA.into(), VERSION.into());
+        let others = |range| self.others.get_range(range).into_iter().flatten();
+        let first = self.others_first.min(self.others.len());
+        for (key, value) in others(0..first) {
+            document.insert(key.clone(), value.clone());
+        }
+        document.insert(STAGES.into(), Value::Map(stages));
+        for (key, value) in others(first..self.others.len()) {
+            document.insert(key.clone(), value.clone());
+        }
+        yaml::print::document(&document)
+    }
+
+    /// Records a stage: in the place of its old entry, or behind all others. Sorts as DVC does.
+    pub fn set(&mut self, stage: &str, mut entry: LockEntry) {
+        entry.sort();
+        self.stages.insert(stage.to_owned(), entry);
+    }
+
+    /// Returns the format its entries have: V3 if any has `hash: md5`, V2 if any has none, `None` without entries.
+    pub fn format(&self) -> Option<Format> {
+        let formats = || {
+            self.stages
+                .values()
+                .flat_map(|entry| entry.deps.iter().chain(&entry.outs))
+                .filter_map(LockedPath::format)
+        };
+        match formats().any(|format| format == Format::V3) {
+            true => Some(Format::V3),
+            false => formats().next(),
+        }
+    }
+}
+
+impl LockEntry {
+    /// Returns the recorded dependency or output of a path.
+    pub fn dep(&self, path: &str) -> Option<&LockedPath> {
+        self.deps.iter().find(|locked| locked.path == path)
+    }
+
+    /// Returns the recorded output of a path.
+    pub fn out(&self, path: &str) -> Option<&LockedPath> {
+        self.outs.iter().find(|locked| locked.path == path)
+    }
+
+    /// Puts everything in DVC's order: paths sorted, `params.yaml` before the other files, names
+    /// sorted in each file (what is nested in a param keeps its order).
+    pub fn sort(&mut self) {
+        self.deps.sort_by(|a, b| a.path.cmp(&b.path));
+        self.outs.sort_by(|a, b| a.path.cmp(&b.path));
+        self.params
+            .sort_by_cached_key(|file, _| (file != DEFAULT_PARAMS, file.clone()));
+        for params in self.params.values_mut() {
+            params.sort_keys();
+        }
+    }
+
+    /// Returns the entry as it is written, in its present order.
+    pub fn to_map(&self) -> Map {
+        let mut map = Map::new();
+        if let Some(cmd) = &self.cmd {
+            map.insert("cmd".into(), cmd.clone());
+        }
+        let paths = |paths: &[LockedPath]| {
+            Value::List(paths.iter().map(|path| Value::Map(path.to_map())).collect())
+        };
+        if !self.deps.is_empty() {
+            map.insert("deps".into(), paths(&self.deps));
+        }
+        if !self.params.is_empty() {
+            let params = self
+                .params
+                .iter()
+                .map(|(file, params)| (Key::from(file), Value::Map(params.clone())));
+            map.insert("params".into(), Value::Map(params.collect()));
+        }
+        if !self.outs.is_empty() {
+            map.insert("outs".into(), paths(&self.outs));
+        }
+        map
+    }
+}
+
+impl LockedPath {
+    /// Returns which of DVC's formats the entry has; `None` if nothing was recorded.
+    pub fn format(&self) -> Option<Format> {
+        match &self.hash {
+            Some(hash) => Some(hash.format),
+            None => self.others.contains_key("hash").then_some(Format::V3),
+        }
+    }
+
+    /// Returns the entry as it is written.
+    pub fn to_map(&self) -> Map {
+        let mut map = Map::new();
+        map.insert("path".into(), self.path.as_str().into());
+        if let Some(hash) = &self.hash {
+            if hash.format == Format::V3 {
+                map.insert("hash".into(), "md5".into());
+            }
+            map.insert("md5".into(), hash.md5.as_str().into());
+            if let Some(size) = hash.size {
+                map.insert("size".into(), size.into());
+            }
+            if let Some(nfiles) = hash.nfiles {
+                map.insert("nfiles".into(), nfiles.into());
+            }
+            if hash.isexec {
+                map.insert("isexec".into(), true.into());
+            }
+        }
+        map.extend(self.others.clone());
+        map
+    }
+}
+
+struct Parser<'text> {
+    origin: &'text str,
+}
+
+impl Parser<'_> {
+    fn error(&self, node: &Node, what: impl AsRef<str>) -> Error {
+        node.error(self.origin, what)
+    }
+
+    fn entries<'node>(&self, node: &'node Node, what: &str) -> Result<&'node [(Node, Node)]> {
+        node.as_map()
+            .ok_or_else(|| self.error(node, format!("{what} must be a mapping")))
+    }
+
+    fn items<'node>(&self, node: &'node Node, what: &str) -> Result<&'node [Node]> {
+        node.as_list()
+            .ok_or_else(|| self.error(node, format!("{what} must be a list")))
+    }
+
+    fn key(&self, node: &Node) -> Result<Key> {
+        node.to_key()
+            .ok_or_else(|| self.error(node, "a key must be a scalar"))
+    }
+
+    fn lockfile(&self, node: &Node) -> Result<Lockfile> {
+        let origin = self.origin;
+        if node.is_null() {
+            return Err(Error::corrupt(format!("'{origin}' is empty")).hint(format!(
+                "restore it with 'git checkout -- {origin}', or remove it to run all stages anew"
+            )));
+        }
+        let entries = self.entries(node, "a lockfile")?;
+        match node.get(SCHEMA) {
+            Some(version) if version.as_str() == Some(VERSION) => {}
+            Some(version) => {
+                let message = "the schema must be '2.0'; this file is of an unknown version of DVC";
+                return Err(self.error(version, message));
+            }
+            None => {
+                return Err(Error::refused(format!(
+                    "'{origin}' has the format of DVC 1, without a schema"
+                ))
+                .hint("run 'dvc repro' of DVC 2 once: it brings the file up to date"));
+            }
+        }
+        let mut lockfile = Lockfile::default();
+        let mut stages_seen = false;
+        for (key, value) in entries {
+            let name = self.key(key)?;
+            match name.as_str() {
+                SCHEMA => {}
+                STAGES if value.is_null() => stages_seen = true,
+                STAGES => {
+                    stages_seen = true;
+                    for (name, entry) in self.entries(value, "'stages'")? {
+                        let name = self.key(name)?;
+                        let entry = self.entry(entry, &name)?;
+                        lockfile.stages.insert(name.into(), entry);
+                    }
+                }
+                _ => {
+                    lockfile.others.insert(name, value.to_value());
+                    lockfile.others_first += usize::from(!stages_seen);
+                }
+            }
+        }
+        Ok(lockfile)
+    }
+
+    fn entry(&self, node: &Node, stage: &str) -> Result<LockEntry> {
+        let mut entry = LockEntry::default();
+        for (key, value) in self.entries(node, &format!("the entry of stage '{stage}'"))? {
+            match self.key(key)?.as_str() {
+                "cmd" => entry.cmd = Some(self.cmd(value)?),
+                "deps" => entry.deps = self.paths(value, "'deps'")?,
+                "outs" => entry.outs = self.paths(value, "'outs'")?,
+                "params" => {
+                    for (file, params) in self.entries(value, "'params'")? {
+                        let file = self.key(file)?;
+                        self.entries(params, &format!("the params of '{file}'"))?;
+                        if let Value::Map(map) = params.to_value() {
+                            entry.params.insert(file.into(), map);
+                        }
+                    }
+                }
+                other => {
+                    let what = format!("unknown key '{other}' in stage '{stage}'");
+                    return Err(self.error(key, what));
+                }
+            }
+        }
+        Ok(entry)
+    }
+
+    fn cmd(&self, node: &Node) -> Result<Value> {
+        let value = node.to_value();
+        match &value {
+            Value::Str(_) => Ok(value),
+            Value::List(items) if items.iter().all(|item| item.as_str().is_some()) => Ok(value),
+            _ => Err(self.error(node, "'cmd' must be text or a list of texts")),
+        }
+    }
+
+    fn paths(&self, node: &Node, what: &str) -> Result<Vec<LockedPath>> {
+        self.items(node, what)?
+            .iter()
+            .map(|item| self.path(item))
+            .collect()
+    }
+
+    fn path(&self, node: &Node) -> Result<LockedPath> {
+        let mut path = None;
+        let mut format = Format::V2;
+        let mut md5 = None;
+        let (mut size, mut nfiles, mut isexec) = (None, None, false);
+        let mut others = Map::new();
+        let entries = self.entries(node, "the entry of a path")?;
+        // without an md5 (an etag of an import, files in the cloud) everything stays as it is
+        let is_md5 = node.get("md5").is_some();
+        for (key, value) in entries {
+            let key = self.key(key)?;
+            match key.as_str() {
+                "path" => path = Some(self.text(value, "'path'")?),
+                "hash" if is_md5 => match self.text(value, "'hash'")?.as_str() {
+                    "md5" => format = Format::V3,
+                    other => {
+                        return Err(self.error(value, format!("unknown kind of hash '{other}'")));
+                    }
+                },
+                "md5" => md5 = Some(self.md5(value)?),
+                "size" if is_md5 => size = Some(self.count(value, "'size'")?),
+                "nfiles" if is_md5 => nfiles = Some(self.count(value, "'nfiles'")?),
+                "isexec" if is_md5 => {
+                    isexec = value
+                        .as_bool()
+                        .ok_or_else(|| self.error(value, "'isexec' must be true or false"))?;
+                }
+                _ => {
+                    others.insert(key, value.to_value());
+                }
+            }
+        }
+        Ok(LockedPath {
+            path: path.ok_or_else(|| self.error(node, "an entry without 'path'"))?,
+            hash: md5.map(|md5| LockedHash {
+                format,
+                md5,
+                size,
+                nfiles,
+                isexec,
+            }),
+            others,
+        })
+    }
+
+    /// Returns a scalar's text even if it looks like a number: people edit lockfiles by hand.
+    fn text(&self, node: &Node, what: &str) -> Result<String> {
+        match &node.kind {
+            NodeKind::Scalar { text, .. } if !node.is_null() => Ok(text.clone()),
+            _ => Err(self.error(node, format!("{what} must be text"))),
+        }
+    }
+
+    /// An md5 becomes a path in the cache, so it must be one.
+    fn md5(&self, node: &Node) -> Result<String> {
+        let text = self.text(node, "'md5'")?;
+        let digits = text.strip_suffix(".dir").unwrap_or(&text);
+        match digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            true => Ok(text),
+            false => Err(self.error(node, format!("'{text}' is no md5"))),
+        }
+    }
+
+    fn count(&self, node: &Node, what: &str) -> Result<u64> {
+        match node.to_value() {
+            Value::Int(count) => u64::try_from(count).ok(),
+            _ => None,
+        }
+        .ok_or_else(|| self.error(node, format!("{what} must be a whole number")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+    use proptest::prelude::*;
+
+    const FILES: [(&str, Option<Format>); 3] = [
+        (
+            include_str!("../tests/fixtures/lock/dvc-2.58.2.lock"),
+            Some(Format::V2),
+        ),
+        (
+            include_str!("../tests/fixtures/lock/dvc-3.67.1.lock"),
+            Some(Format::V3),
+        ),
+        (
+            include_str!("../tests/fixtures/lock/mixed.lock"),
+            Some(Format::V3),
+        ),
+    ];
+
+    #[test]
+    fn files_of_both_dvcs_stay_as_they_are() {
+        for (text, format) in FILES {
+            let mut lockfile = Lockfile::parse(text, "dvc.lock").expect("reads");
+            assert_eq!(lockfile.to_text(), text);
+            assert_eq!(lockfile.format(), format);
+            // and they are in the order that we bring entries into
+            for (name, entry) in lockfile.stages.clone() {
+                lockfile.set(&name, entry);
+            }
+            assert_eq!(lockfile.to_text(), text);
+        }
+    }
+
+    #[test]
+    fn an_entry_is_read_in_full() {
+        let lockfile = Lockfile::parse(FILES[1].0, "dvc.lock").expect("reads");
+        let entry = &lockfile.stages["prep"];
+        assert_eq!(
+            entry.out("out.txt"),
+            Some(&LockedPath {
+                path: "out.txt".to_owned(),
+                hash: Some(LockedHash {
+                    format: Format::V3,
+                    md5: "59b0d7772f0561efb95518f3cb8abc60".to_owned(),
+                    size: Some(6),
+                    nfiles: None,
+                    isexec: true,
+                }),
+                others: Map::new(),
+            })
+        );
+        assert_eq!(
+            entry.dep("d").and_then(|dep| dep.hash.as_ref()?.nfiles),
+            Some(2)
+        );
+        assert_eq!(
+            entry.params["params.yaml"].get("layers.0.units"),
+            Some(&Value::Int(32))
+        );
+    }
+
+    #[test]
+    fn new_entries_are_sorted_as_dvc_sorts_them() {
+        let path = |path: &str| LockedPath {
+            path: path.to_owned(),
+            ..LockedPath::default()
+        };
+        let params = |names: &[&str]| -> Map {
+            names
+                .iter()
+                .map(|name| (Key::from(*name), Value::Null))
+                .collect()
+        };
+        let entry = LockEntry {
+            cmd: Some("run".into()),
+            deps: vec![path("b"), path("B"), path("a")],
+            params: IndexMap::from([
+                ("z.yaml".to_owned(), params(&["x"])),
+                ("params.yaml".to_owned(), params(&["b", "a.c", "a"])),
+                ("a.json".to_owned(), params(&[])),
+            ]),
+            outs: vec![path("model.txt")],
+        };
+        let mut lockfile = Lockfile::default();
+        lockfile.set("train", entry);
+        assert_eq!(
+            lockfile.to_text(),
+            "schema: '2.0'\n\
+             stages:\n  \
+               train:\n    \
+                 cmd: run\n    \
+                 deps:\n    \
+                 - path: B\n    \
+                 - path: a\n    \
+                 - path: b\n    \
+                 params:\n      \
+                   params.yaml:\n        \
+                     a:\n        \
+                     a.c:\n        \
+                     b:\n      \
+                   a.json: {}\n      \
+                   z.yaml:\n        \
+                     x:\n    \
+                 outs:\n    \
+                 - path: model.txt\n"
+        );
+        assert_eq!(lockfile.format(), None);
+        assert_eq!(
+            Lockfile::parse(&lockfile.to_text(), "dvc.lock").expect("reads"),
+            lockfile
+        );
+    }
+
+    #[test]
+    fn unknown_keys_stay_where_they_are() {
+        let text = "schema: '2.0'\n\
+            datasets:\n\
+            - name: x\n  url: y\n\
+            stages:\n  \
+              import:\n    \
+                cmd: run\n    \
+                deps:\n    \
+                - path: s3://b/x\n      etag: abc\n      size: 3\n    \
+                outs:\n    \
+                - path: y\n      hash: md5\n      md5: 59b0d7772f0561efb95518f3cb8abc60\n      size: 3\n      cloud:\n        s3:\n          version_id: z\n    \
+                - path: z\n      hash: md5\n      files:\n      - relpath: a\n        md5: b\n\
+            later: 1\n";
+        let lockfile = Lockfile::parse(text, "dvc.lock").expect("reads");
+        assert_eq!(lockfile.to_text(), text);
+        assert_eq!(lockfile.others_first, 1);
+    }
+
+    #[test]
+    fn damage_is_named_with_its_place() {
+        let refused = |text: &str| {
+            let error = Lockfile::parse(text, "dvc.lock").expect_err("is damaged");
+            (error.kind(), error.chain())
+        };
+        let stage = |rest: &str| refused(&format!("schema: '2.0'\nstages:\n  t:\n{rest}"));
+        let cases = [
+            (
+                stage("    cmd: x\n    deps:\n    - path: a\n      md5: ../../etc\n"),
+                "line 7, column 12: '../../etc' is no md5",
+            ),
+            (
+                stage("    cmd: x\n    deps:\n    - md5: 59b0d7772f0561efb95518f3cb8abc60\n"),
+                "line 6, column 7: an entry without 'path'",
+            ),
+            (
+                stage("    cmd: x\n    what: x\n"),
+                "line 5, column 5: unknown key 'what' in stage 't'",
+            ),
+            (
+                stage("    cmd: {a: b}\n"),
+                "line 4, column 10: 'cmd' must be text or a list of texts",
+            ),
+            (
+                stage(
+                    "    cmd: x\n    outs:\n    - path: a\n      md5: 59b0d7772f0561efb95518f3cb8abc60\n      size: -1\n",
+                ),
+                "line 8, column 13: 'size' must be a whole number",
+            ),
+            (
+                stage("    cmd: x\n    outs:\n<<<<<<< HEAD\n    - path: a\n"),
+                "line 6, column 1: a merge conflict is not resolved",
+            ),
+            (
+                refused("schema: '3.0'\nstages: {}\n"),
+                "line 1, column 9: the schema must be '2.0'; this file is of an unknown version of DVC",
+            ),
+            (
+                refused("[]"),
+                "line 1, column 1: a lockfile must be a mapping",
+            ),
+        ];
+        for ((kind, message), expected) in cases {
+            assert_eq!(kind, Kind::Corrupt, "{message}");
+            let start = format!("cannot parse 'dvc.lock', {expected}");
+            assert!(message.starts_with(&start), "{message}, not {start}");
+        }
+        assert_eq!(
+            refused(""),
+            (Kind::Corrupt, "'dvc.lock' is empty".to_owned())
+        );
+        assert_eq!(
+            refused("train:\n  cmd: x\n"),
+            (
+                Kind::Refused,
+                "'dvc.lock' has the format of DVC 1, without a schema".to_owned()
+            )
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_reads_or_fails(text in "(schema: '2.0'\n)?(stages:\n  t:\n    )?\\PC{0,40}") {
+            if let Ok(lockfile) = Lockfile::parse(&text, "dvc.lock") {
+                let again = Lockfile::parse(&lockfile.to_text(), "dvc.lock").expect("reads");
+                prop_assert_eq!(again.to_text(), lockfile.to_text());
+            }
+        }
+
+        #[test]
+        fn what_is_written_reads_back(
+            paths in prop::collection::vec((any::<String>(), any::<[u8; 16]>(), any::<Option<u32>>(), any::<[bool; 3]>()), 0..4),
+            names in prop::collection::vec((any::<String>(), any::<f64>().prop_filter("differs from itself", |x| !x.is_nan())), 0..4),
+            cmd in any::<String>(),
+        ) {
+            let locked = |(path, bytes, size, [v3, dir, isexec]): &(String, [u8; 16], Option<u32>, [bool; 3])| LockedPath {
+                path: path.clone(),
+                hash: Some(LockedHash {
+                    format: if *v3 { Format::V3 } else { Format::V2 },
+                    md5: bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + if *dir { ".dir" } else { "" },
+                    size: size.map(u64::from),
+                    nfiles: dir.then_some(1),
+                    isexec: *isexec,
+                }),
+                others: Map::new(),
+            };
+            let mut lockfile = Lockfile::default();
+            let params: Map = names.into_iter().map(|(name, value)| (Key::from(name), Value::Float(value))).collect();
+            let mut entry = LockEntry { cmd: Some(cmd.into()), ..LockEntry::default() };
+            entry.deps = paths.iter().map(locked).collect();
+            entry.outs = paths.iter().map(locked).collect();
+            entry.params.insert("params.yaml".to_owned(), params);
+            lockfile.set("train", entry);
+            let text = lockfile.to_text();
+            prop_assert_eq!(Lockfile::parse(&text, "dvc.lock").expect("reads"), lockfile);
+        }
+    }
+}

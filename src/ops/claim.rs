@@ -1,0 +1,38 @@
+//! The right to change this worktree's files: nobody trains in it, and nothing is half done.
+
+use crate::error::{Error, Result};
+use crate::store::Store;
+use crate::store::lock::RunLock;
+
+/// Takes this worktree's run lock for an operation called `doing` (`apply`), and finishes what a
+/// kill cut off. Refused while a run, or the training of a run that died, is at work here.
+pub fn claim(store: &Store, doing: &str) -> Result<RunLock> {
+    let lock = RunLock::try_take(store)?;
+    let record = store.run_record()?;
+    let Some(lock) = lock else {
+        return Err(match record {
+            Some(run) => Error::refused(format!(
+                "cannot {doing} while experiment '{}' is running here (process {})",
+                run.name, run.pid
+            ))
+            .hint("stop it with Ctrl-C, or use another worktree: git worktree add <path>"),
+            None => Error::refused(format!(
+                "cannot {doing} while another git exp command changes this worktree"
+            )),
+        });
+    };
+    if let Some(run) = record
+        && let Some(child) = &run.child
+        && child.is_alive()
+    {
+        return Err(Error::refused(format!(
+            "cannot {doing}: the runner of '{}' died, but its training goes on (process {})",
+            run.name, child.pid
+        ))
+        .hint("git exp resume --attach")
+        .hint(format!("kill {}", child.pid)));
+    }
+    store.clear_stale_locks()?;
+    store.recover()?;
+    Ok(lock)
+}

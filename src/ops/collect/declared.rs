@@ -1,0 +1,354 @@
+//! A row from files: what `dvc.yaml`, `dvc.lock` and `.dvc` files declare, and what stands there.
+//!
+//! The order of files is DVC's: metrics by stage, then top-level ones; `params.yaml` if nobody names
+//! it, top-level params, then those of stages.
+
+use super::source::Source;
+use crate::checkpoint::{FileData, NoteDependency, NoteOutput};
+use crate::error::Result;
+use crate::listing::Row;
+use crate::lockfile::{LockEntry, LockedPath, Lockfile};
+use crate::metrics;
+use crate::params;
+use crate::pipeline::parse::{DEFAULT_PARAMS, parse_in};
+use crate::pipeline::{OutputKind, Pipeline, Stage};
+use crate::store::Store;
+use crate::value::{Map, Value};
+use crate::yaml;
+use indexmap::IndexMap;
+use std::rc::Rc;
+
+/// One `dvc.yaml` with its `dvc.lock`.
+pub(in crate::ops) struct Part {
+    pub pipeline: Rc<Pipeline>,
+    pub lockfile: Lockfile,
+}
+
+/// Reads the columns of `source`.
+pub(super) fn row(store: &Store, source: &dyn Source, param_deps: bool) -> Result<Row> {
+    let parts = match parts(source)? {
+        Ok(parts) => parts,
+        Err(error) => {
+            return Ok(Row {
+                error: Some(error),
+                ..Row::default()
+            });
+        }
+    };
+    let mut row = Row::default();
+    for part in &parts.pipelines {
+        for stage in &part.pipeline.stages {
+            row.checkpoints |= stage.has_checkpoint();
+            add_stage(&mut row, stage, part.lockfile.stages.get(&stage.name));
+        }
+    }
+    for (path, out) in parts.data {
+        row.outs.insert(path, out);
+    }
+    let files = Files {
+        store,
+        source,
+        parts: &parts.pipelines,
+    };
+    files.add_metrics(&mut row)?;
+    files.add_params(&mut row, param_deps)?;
+    Ok(row)
+}
+
+pub(in crate::ops) struct Parts {
+    pub pipelines: Vec<Part>,
+    /// Outputs of `.dvc` files.
+    data: Vec<(String, NoteOutput)>,
+}
+
+/// Reads what the project declares; the inner error says what is wrong with its `dvc.yaml`.
+pub(in crate::ops) fn parts(source: &dyn Source) -> Result<Result<Parts, String>> {
+    let mut parts = Parts {
+        pipelines: Vec::new(),
+        data: Vec::new(),
+    };
+    let mut files = source.project_files()?;
+    // the root's comes first, and those that training writes come after it
+    files.sort_by_key(|path| path.matches('/').count());
+    let mut next = 0;
+    while next < files.len() {
+        let path = files[next].clone();
+        next += 1;
+        if path.ends_with(".dvc") {
+            if let Some(bytes) = source.read(&path)? {
+                let text = String::from_utf8_lossy(&bytes);
+                parts.data.extend(data_outputs(&text, &path));
+            }
+            continue;
+        }
+        let Some(parsed) = pipeline(source, &path)? else {
+            continue;
+        };
+        match parsed {
+            Ok(pipeline) => {
+                // DVCLive writes a dvc.yaml of its own beside the metrics, tracked or not
+                for candidate in pipeline.reporting_files() {
+                    if !files.contains(&candidate) {
+                        files.push(candidate);
+                    }
+                }
+                let lock_path = format!("{}lock", path.trim_end_matches("yaml"));
+                let lockfile = match source.read(&lock_path)? {
+                    // a damaged lockfile only costs hashes
+                    Some(bytes) => Lockfile::parse(&String::from_utf8_lossy(&bytes), &lock_path)
+                        .unwrap_or_default(),
+                    None => Lockfile::default(),
+                };
+                parts.pipelines.push(Part { pipeline, lockfile });
+            }
+            Err(error) if !path.contains('/') => return Ok(Err(error)),
+            // what somebody else's tool wrote into a folder must not blank the whole row
+            Err(_) => {}
+        }
+    }
+    Ok(Ok(parts))
+}
+
+/// Reads a `dvc.yaml`, or says what is wrong with it; `None` if it is not there.
+fn pipeline(source: &dyn Source, path: &str) -> Result<Option<Result<Rc<Pipeline>, String>>> {
+    let key = source.id(path)?.map(|id| (id, path.to_owned()));
+    if let (Some(key), Some(parsed)) = (&key, source.parsed())
+        && let Some(known) = parsed.pipelines.get(key)
+    {
+        return Ok(Some(known.clone()));
+    }
+    let Some(bytes) = source.read(path)? else {
+        return Ok(None);
+    };
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let found = parse_in(&String::from_utf8_lossy(&bytes), path, folder)
+        .map(Rc::new)
+        .map_err(|error| error.chain());
+    if let (Some(key), Some(mut parsed)) = (key, source.parsed()) {
+        parsed.pipelines.insert(key, found.clone());
+    }
+    Ok(Some(found))
+}
+
+fn add_stage(row: &mut Row, stage: &Stage, entry: Option<&LockEntry>) {
+    let locked = |list: fn(&LockEntry) -> &Vec<LockedPath>, path: &str| {
+        let written = stage.written(path);
+        let entry = list(entry?).iter().find(|locked| locked.path == written)?;
+        entry.hash.as_ref()
+    };
+    for path in &stage.deps {
+        let hash = locked(|entry| &entry.deps, path);
+        row.deps.insert(
+            path.clone(),
+            NoteDependency {
+                md5: hash.map(|hash| hash.md5.clone()),
+                size: hash.and_then(|hash| hash.size),
+                nfiles: hash.and_then(|hash| hash.nfiles),
+            },
+        );
+    }
+    for out in stage.outs.iter().filter(|out| out.kind == OutputKind::Out) {
+        let hash = locked(|entry| &entry.outs, &out.path);
+        row.outs.insert(
+            out.path.clone(),
+            NoteOutput {
+                md5: hash.map(|hash| hash.md5.clone()),
+                sha256: None,
+                size: hash.and_then(|hash| hash.size),
+                nfiles: hash.and_then(|hash| hash.nfiles),
+                cache: out.cache,
+                data_source: false,
+            },
+        );
+    }
+}
+
+/// Reads the outputs of a `.dvc` file; nothing if it is not one.
+fn data_outputs(text: &str, path: &str) -> Vec<(String, NoteOutput)> {
+    let Ok(root) = yaml::read::parse(text, path) else {
+        return Vec::new();
+    };
+    let root = root.to_value();
+    let Some(map) = root.as_map() else {
+        return Vec::new();
+    };
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let folder = match map.get("wdir").and_then(Value::as_str) {
+        Some(wdir) => crate::pipeline::paths::join(folder, wdir).unwrap_or_default(),
+        None => folder.to_owned(),
+    };
+    let number = |map: &Map, key: &str| match map.get(key) {
+        Some(Value::Int(number)) => u64::try_from(*number).ok(),
+        _ => None,
+    };
+    let mut found = Vec::new();
+    for out in map.get("outs").and_then(Value::as_list).unwrap_or_default() {
+        let Some(out) = out.as_map() else { continue };
+        let Some(written) = out.get("path").and_then(Value::as_str) else {
+            continue;
+        };
+        let Ok(path) = crate::pipeline::paths::join(&folder, written) else {
+            continue;
+        };
+        found.push((
+            path,
+            NoteOutput {
+                md5: out.get("md5").and_then(Value::as_str).map(str::to_owned),
+                sha256: None,
+                size: number(out, "size"),
+                nfiles: number(out, "nfiles"),
+                cache: out.get("cache").and_then(Value::as_bool).unwrap_or(true),
+                data_source: true,
+            },
+        ));
+    }
+    found
+}
+
+/// Metrics and params files of all parts.
+struct Files<'f> {
+    store: &'f Store,
+    source: &'f dyn Source,
+    parts: &'f [Part],
+}
+
+impl Files<'_> {
+    fn add_metrics(&self, row: &mut Row) -> Result<()> {
+        let outputs = self.parts.iter().flat_map(|part| {
+            let outs = part.pipeline.stages.iter().flat_map(|stage| &stage.outs);
+            outs.filter(|out| out.kind == OutputKind::Metric)
+                .map(|out| &out.path)
+        });
+        let top = self.parts.iter().flat_map(|part| &part.pipeline.metrics);
+        for path in outputs.chain(top) {
+            self.each_file(path, |path, bytes| {
+                if !row.metrics.contains_key(path) {
+                    row.metrics
+                        .insert(path.to_owned(), metrics::file_data(path, bytes));
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    fn add_params(&self, row: &mut Row, declared_only: bool) -> Result<()> {
+        let mut files: IndexMap<&str, Option<Vec<&str>>> = IndexMap::new();
+        let top = self.parts.iter().flat_map(|part| &part.pipeline.params);
+        let of_stages = || {
+            let stages = self.parts.iter().flat_map(|part| &part.pipeline.stages);
+            stages.flat_map(|stage| &stage.params)
+        };
+        let is_named = top.clone().any(|file| file == DEFAULT_PARAMS)
+            || of_stages().any(|params| params.file == DEFAULT_PARAMS);
+        if !is_named && !declared_only {
+            files.insert(DEFAULT_PARAMS, None);
+        }
+        for file in top {
+            files.insert(file, None);
+        }
+        for params in of_stages() {
+            let known = files.entry(&params.file).or_insert(Some(Vec::new()));
+            match (&params.keys, declared_only) {
+                (Some(keys), true) => {
+                    if let Some(known) = known {
+                        known.extend(keys.iter().map(String::as_str));
+                    }
+                }
+                _ => *known = None,
+            }
+        }
+        for (path, keys) in files {
+            let mut add = |path: &str, data: FileData| {
+                let data = match (data, &keys) {
+                    (FileData::Data(value), Some(keys)) => FileData::Data(only(&value, keys)),
+                    (data, _) => data,
+                };
+                // an empty file has no params, not a param without a name
+                if data != FileData::Data(Value::Null) {
+                    row.params.insert(path.to_owned(), data);
+                }
+            };
+            let key = self.source.id(path)?.map(|id| (id, path.to_owned()));
+            let known = match (&key, self.source.parsed()) {
+                (Some(key), Some(parsed)) => parsed.params.get(key).cloned(),
+                _ => None,
+            };
+            if let Some(known) = known {
+                add(path, known);
+                continue;
+            }
+            self.each_file(path, |path, bytes| {
+                let data = params::file_data(path, bytes);
+                if let (Some(key), Some(mut parsed)) = (&key, self.source.parsed()) {
+                    parsed.params.insert(key.clone(), data.clone());
+                }
+                add(path, data);
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Calls `visit` with the file at `path`, or those below it; from the cache where it is an
+    /// output that is not there.
+    fn each_file(&self, path: &str, mut visit: impl FnMut(&str, &[u8])) -> Result<()> {
+        if let Some(bytes) = self.source.read(path)? {
+            visit(path, &bytes);
+            return Ok(());
+        }
+        if let Some(files) = self.source.list(path)? {
+            for file in files {
+                if let Some(bytes) = self.source.read(&file)? {
+                    visit(&file, &bytes);
+                }
+            }
+            return Ok(());
+        }
+        if let Some(bytes) = self.cached(path) {
+            visit(path, &bytes);
+        }
+        Ok(())
+    }
+
+    /// Reads a cached output by the hash in `dvc.lock`; `None` if the cache does not have it.
+    fn cached(&self, path: &str) -> Option<Vec<u8>> {
+        let hash = self.parts.iter().find_map(|part| {
+            let stage = part.pipeline.writer_of(path)?;
+            let entry = part.lockfile.stages.get(&stage.name)?;
+            let written = stage.written(path);
+            let out = entry.outs.iter().find(|out| out.path == written)?;
+            out.hash.as_ref()
+        })?;
+        if hash.md5.ends_with(".dir") {
+            return None;
+        }
+        let object = self.store.cache().ok()?.path(hash.format, &hash.md5);
+        fs_err::read(object).ok()
+    }
+}
+
+/// Returns the declared keys of a params file, nested as there.
+fn only(value: &Value, keys: &[&str]) -> Value {
+    let mut chosen = Map::new();
+    for key in keys {
+        if let Some(value) = value.lookup(key) {
+            insert(&mut chosen, key, value);
+        }
+    }
+    Value::Map(chosen)
+}
+
+fn insert(map: &mut Map, key: &str, value: &Value) {
+    match key.split_once('.') {
+        Some((first, rest)) => {
+            let below = map
+                .entry(first.into())
+                .or_insert_with(|| Value::Map(Map::new()));
+            if let Value::Map(below) = below {
+                insert(below, rest, value);
+            }
+        }
+        None => {
+            map.insert(key.into(), value.clone());
+        }
+    }
+}

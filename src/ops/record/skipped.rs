@@ -1,0 +1,82 @@
+//! What a stage that does not have to run adds to the checkpoints: its inputs and what it made earlier.
+
+use super::recorder::{Recording, StageFacts, kept_format};
+use crate::checkpoint::NoteOutput;
+use crate::error::{Context, Result};
+use crate::lockfile::LockedHash;
+use crate::pipeline::{Output, OutputKind};
+use crate::store::objects::{Batch, TreeChange};
+use crate::store::scan::PathSet;
+
+impl Recording {
+    /// Takes the stage's files with `cache: false` into the tree, its metrics, inputs and outputs into the notes.
+    ///
+    /// `dvc.lock` goes on describing them, so a checkpoint without them could not be applied whole.
+    pub fn skip_stage(&mut self, facts: &StageFacts) -> Result<()> {
+        self.note_deps(&facts.entry);
+        let store = self.store.clone();
+        let batch = Batch::new(&store);
+        let mut changes = Vec::new();
+        for output in &facts.stage.outs {
+            let written = facts.stage.written(&output.path);
+            let entry = self.lockfile.stages.get(&facts.stage.name);
+            let locked = entry.and_then(|entry| entry.out(written)?.hash.clone());
+            self.skip_output(&batch, output, locked.as_ref(), &mut changes)?;
+        }
+        if !changes.is_empty() {
+            self.tree = batch.tree(self.tree, &changes)?;
+        }
+        Ok(())
+    }
+
+    fn skip_output(
+        &mut self,
+        batch: &Batch<'_>,
+        output: &Output,
+        locked: Option<&LockedHash>,
+        changes: &mut Vec<TreeChange>,
+    ) -> Result<()> {
+        let tree_path = self.store.tree_path(&output.path);
+        let files = self.store.files_below(&PathSet::new([&tree_path]))?;
+        if !output.cache {
+            changes.push(TreeChange {
+                path: tree_path.clone().into_bytes(),
+                entry: None,
+            });
+            for path in &files {
+                let state = self.scanner.store_current(batch, path.as_ref())?;
+                changes.extend(state.map(|state| TreeChange {
+                    path: path.to_vec(),
+                    entry: Some((state.kind, state.id)),
+                }));
+            }
+        }
+        let project = self.store.project()?.to_owned();
+        for metric in &self.metric_files {
+            let is_here = files
+                .iter()
+                .any(|path| *path == self.store.tree_path(metric));
+            if is_here {
+                let bytes = fs_err::read(project.join(metric))
+                    .context(|| format!("cannot read '{metric}'"))?;
+                let data = crate::metrics::file_data(metric, &bytes);
+                self.metrics.insert(metric.clone(), data);
+            }
+        }
+        if output.kind == OutputKind::Out
+            && let Some(digest) = self.cache.digest(&project.join(&output.path))?
+        {
+            let format = kept_format(locked, &digest).unwrap_or(self.format);
+            let note = NoteOutput {
+                md5: Some(digest.md5(format)),
+                sha256: output.cache.then(|| digest.sha256()),
+                size: Some(digest.size()),
+                nfiles: digest.nfiles(),
+                cache: output.cache,
+                data_source: false,
+            };
+            self.outs.insert(output.path.clone(), note);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,161 @@
+//! Goes on from a named checkpoint: apply and run in one, under one lock.
+//!
+//! The experiment keeps its baseline wherever HEAD is, so this works in a fresh clone and after HEAD
+//! has moved on. Whether the same ref grows or a fork starts is for the run to decide.
+
+use super::apply::apply_resolved;
+use super::claim::claim;
+use super::run::{self, Options, Report};
+use crate::error::{Error, Result};
+use crate::event::Events;
+use crate::experiment::{Experiment, ExperimentName, experiment_ref};
+use crate::id::{ObjectId, short};
+use crate::params::{self, Assignment};
+use crate::pipeline::{Pipeline, parse};
+use crate::store::Store;
+use crate::store::resolve::Resolved;
+use crate::store::state::ResumePoint;
+use std::collections::BTreeMap;
+
+/// Goes on from what `revision` names, or from the resume point.
+///
+/// Refused, with nothing changed, for what [`super::apply::apply`] and [`run::run`] refuse, for a
+/// revision that is no checkpoint, and for an experiment that another worktree is running.
+pub fn resume(
+    store: &Store,
+    revision: Option<&str>,
+    options: &Options,
+    events: &mut dyn Events,
+) -> Result<Report> {
+    store.project()?;
+    store.check_identity()?;
+    let _lock = claim(store, "resume")?;
+    let (word, target) = match revision {
+        Some(revision) => (revision.to_owned(), store.resolve(revision)?),
+        None => last(store)?,
+    };
+    let (point, experiment) = point_of(store, &word, &target)?;
+    // The workspace is the checkpoint already, with what the user has edited since.
+    let in_place = store.resume_point()?.as_ref() == Some(&point)
+        && store.head()?.commit == Some(point.baseline);
+    if !in_place {
+        let pipeline = check(store, &experiment, point.checkpoint, options)?;
+        if options.dry {
+            let stages = pipeline.select(&options.targets, options.reach)?;
+            run::say_what_would_run(&stages, events);
+            return Ok(Report::default());
+        }
+        apply_resolved(store, &word, &target, options.force, events)?;
+    }
+    let options = Options {
+        from: Some(point),
+        ..options.clone()
+    };
+    run::run_claimed(store, &options, events)
+}
+
+/// Returns what was last recorded or applied here.
+fn last(store: &Store) -> Result<(String, Resolved)> {
+    let Some(point) = store.resume_point()? else {
+        return Err(
+            Error::missing("nothing was run or applied in this worktree yet")
+                .hint("git exp resume <experiment>")
+                .hint("git exp list --all-commits"),
+        );
+    };
+    let experiments = store.experiments()?;
+    let same = experiments.into_iter().find(|experiment| {
+        experiment.name.as_str() == point.name && experiment.baseline == point.baseline
+    });
+    // It may have been renamed since, or removed.
+    let experiment = match same {
+        Some(experiment) => Some(experiment),
+        None => store.containing(point.checkpoint)?,
+    };
+    let target = Resolved {
+        commit: point.checkpoint,
+        experiment,
+    };
+    Ok((short(&point.checkpoint), target))
+}
+
+fn point_of(store: &Store, word: &str, target: &Resolved) -> Result<(ResumePoint, Experiment)> {
+    let Some(experiment) = &target.experiment else {
+        return Err(
+            Error::refused(format!("'{word}' is not a checkpoint of an experiment"))
+                .hint("git exp show --all-commits"),
+        );
+    };
+    if target.commit == experiment.baseline {
+        let name = &experiment.name;
+        return Err(Error::refused(format!(
+            "'{word}' is the baseline of experiment '{name}', not a checkpoint"
+        ))
+        .hint("git exp run --reset"));
+    }
+    let trailers = store.checkpoint(target.commit)?.trailers;
+    let point = ResumePoint {
+        checkpoint: target.commit,
+        baseline: experiment.baseline,
+        name: experiment.name.as_str().to_owned(),
+        experiment_id: trailers.id.unwrap_or_default(),
+    };
+    Ok((point, experiment.clone()))
+}
+
+/// Finds what the run would refuse before the workspace is changed for it.
+fn check(
+    store: &Store,
+    experiment: &Experiment,
+    checkpoint: ObjectId,
+    options: &Options,
+) -> Result<Pipeline> {
+    if let Some(name) = &options.name {
+        let name = ExperimentName::parse(name)?;
+        let taken = store
+            .find_ref(&experiment_ref(experiment.baseline, &name))?
+            .is_some();
+        if taken && name != experiment.name && !options.force {
+            return Err(
+                Error::refused(format!("experiment '{name}' already exists"))
+                    .hint("use --force to replace it, or --name to choose another name"),
+            );
+        }
+    }
+    // A changed param makes a fork, which gets in nobody's way.
+    if checkpoint == experiment.tip && options.set_params.is_empty() {
+        let name = experiment.name.as_str();
+        let running = store
+            .running()?
+            .into_iter()
+            .find(|run| run.name == name && run.baseline == experiment.baseline);
+        if let Some(run) = running {
+            return Err(Error::refused(format!(
+                "experiment '{name}' is running in '{}' (process {})",
+                run.worktree.display(),
+                run.pid
+            ))
+            .hint(format!("git exp resume {name}~1 makes a fork")));
+        }
+    }
+    let read = |file: &str| -> Result<String> {
+        let bytes = store.read_blob(checkpoint, &store.tree_path(file))?;
+        let bytes = bytes.ok_or_else(|| {
+            let id = short(&checkpoint);
+            Error::missing(format!("checkpoint {id} has no '{file}'"))
+        })?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let pipeline = parse::parse(&read("dvc.yaml")?, "dvc.yaml")?;
+    pipeline.select(&options.targets, options.reach)?;
+    let mut by_file: BTreeMap<String, Vec<Assignment>> = BTreeMap::new();
+    for typed in &options.set_params {
+        let assignment = Assignment::parse(typed)?;
+        let file = assignment.file.clone();
+        by_file.entry(file).or_default().push(assignment);
+    }
+    for (file, assignments) in by_file {
+        params::assign(&file, &read(&file)?, &assignments)?;
+    }
+    Ok(pipeline)
+}

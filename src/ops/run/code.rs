@@ -1,0 +1,164 @@
+//! The code as it is run: which files belong to it, and whether it differs from a checkpoint's.
+
+use super::inputs::Inputs;
+use crate::error::Result;
+use crate::event::{Event, Events};
+use crate::id::ObjectId;
+use crate::ops::reported;
+use crate::pipeline::{Pipeline, parse};
+use crate::runner::stage::WrittenFile;
+use crate::store::Store;
+use crate::store::bstr::{BString, ByteSlice};
+use crate::store::objects::{Batch, EntryKind, TreeChange};
+use crate::store::scan::{PathSet, Scanner};
+use crate::store::untracked;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// How many names a status line lists before it counts the rest.
+const NAMED: usize = 5;
+
+/// Takes a snapshot of the code with the params that `-S` sets, and says which untracked files are in it.
+pub fn snapshot(
+    store: &Store,
+    scanner: &mut Scanner,
+    inputs: &Inputs,
+    outputs: &PathSet,
+    ignore_files: &[String],
+    events: &mut dyn Events,
+) -> Result<ObjectId> {
+    let batch = Batch::new(store);
+    let found = scanner.untracked(store, outputs, &declared(store, inputs))?;
+    let is_new = |path: &BString| path.as_slice() != store.tree_path("dvc.yaml").as_bytes();
+    say(
+        events,
+        "untracked files in this experiment",
+        found
+            .taken
+            .iter()
+            .filter(|path| is_new(path))
+            .map(|path| path.to_string()),
+    );
+    say(
+        events,
+        "untracked files left out",
+        found
+            .left_out
+            .iter()
+            .map(|(path, why)| format!("{path} ({why})")),
+    );
+    scanner.take(found.taken);
+    let mut always: Vec<String> = ignore_files.to_vec();
+    always.extend(inputs.params.keys().cloned());
+    always.push("dvc.yaml".to_owned());
+    scanner.take(always.iter().map(|file| store.tree_path(file)));
+    let tree = scanner.scan(&batch)?.tree;
+    let mut changes = Vec::new();
+    for (file, text) in &inputs.edits {
+        let path = store.tree_path(file).into_bytes();
+        let blob = scanner.blob(&batch, &path, text.as_bytes())?;
+        changes.push(TreeChange {
+            path,
+            entry: Some((EntryKind::Blob, blob)),
+        });
+    }
+    let tree = batch.tree(tree, &changes)?;
+    batch.sync()?;
+    Ok(tree)
+}
+
+fn say(events: &mut dyn Events, what: &str, names: impl Iterator<Item = String>) {
+    let names: Vec<String> = names.collect();
+    if names.is_empty() {
+        return;
+    }
+    let mut list = names[..names.len().min(NAMED)].join(", ");
+    if names.len() > NAMED {
+        list.push_str(&format!(" and {} more", names.len() - NAMED));
+    }
+    events.emit(Event::Status(format!("{what}: {list}")));
+}
+
+/// Paths that stages read: in the code whatever their suffix, and an edit of one makes the next run a fork.
+fn declared(store: &Store, inputs: &Inputs) -> PathSet {
+    let pipeline = &inputs.pipeline;
+    let deps = pipeline.stages.iter().flat_map(|stage| &stage.deps);
+    let read = deps
+        .filter(|dep| pipeline.writer_of(dep).is_none())
+        .chain(inputs.params.keys());
+    PathSet::new(read.map(|path| store.tree_path(path)))
+}
+
+/// Decides what a tracked file that was written during a run means for its checkpoints.
+pub fn classifier(
+    store: &Store,
+    inputs: &Inputs,
+    outputs: PathSet,
+    tracked: &[PathBuf],
+) -> impl Fn(&Path) -> WrittenFile + use<> {
+    use std::os::unix::ffi::OsStrExt;
+    let tracked: BTreeSet<PathBuf> = tracked.iter().cloned().collect();
+    let declared = declared(store, inputs);
+    let ours =
+        ["dvc.lock", "dvc.yaml", ".gitignore"].map(|name| PathBuf::from(store.tree_path(name)));
+    move |path| {
+        let bytes = path.as_os_str().as_bytes();
+        if !tracked.contains(path) || ours.iter().any(|own| own == path) || outputs.covers(bytes) {
+            WrittenFile::Ignored
+        } else if declared.covers(bytes) || untracked::is_code(bytes.as_bstr()) {
+            WrittenFile::Code
+        } else {
+            WrittenFile::Captured
+        }
+    }
+}
+
+/// Whether code, deps, params or the stages of tree `now` differ from those of `from`.
+///
+/// Outputs, metrics, plots and `dvc.lock` never count. `only_known`: nor do files that `from` does
+/// not have and git does not track, for DVC's commits leave those out.
+pub fn is_changed(
+    store: &Store,
+    scanner: &Scanner,
+    from: ObjectId,
+    now: ObjectId,
+    inputs: &Inputs,
+    outputs: &PathSet,
+    only_known: bool,
+) -> Result<bool> {
+    let declared = declared(store, inputs);
+    let (before, after) = (store.files(from)?, store.files(now)?);
+    let mut outputs = outputs.clone();
+    for files in [&before, &after] {
+        let reported = reported::in_tree(store, files)?;
+        outputs.extend(PathSet::new(
+            reported.iter().map(|path| store.tree_path(path)),
+        ));
+    }
+    let paths: BTreeSet<&BString> = before.keys().chain(after.keys()).collect();
+    let dvc_yaml = store.tree_path("dvc.yaml");
+    for path in paths {
+        if before.get(path) == after.get(path)
+            || outputs.covers(path)
+            || (only_known && !before.contains_key(path) && !scanner.is_tracked(path))
+        {
+            continue;
+        }
+        if path.as_slice() == dvc_yaml.as_bytes() {
+            if stages_differ(store, from, &inputs.pipeline)? {
+                return Ok(true);
+            }
+        } else if declared.covers(path) || untracked::is_code(path.as_bstr()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn stages_differ(store: &Store, from: ObjectId, pipeline: &Pipeline) -> Result<bool> {
+    let Some(text) = store.read_blob(from, &store.tree_path("dvc.yaml"))? else {
+        return Ok(true);
+    };
+    Ok(parse::parse(&String::from_utf8_lossy(&text), "dvc.yaml")
+        .map_or(true, |before| before.stages != pipeline.stages))
+}

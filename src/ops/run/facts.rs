@@ -1,0 +1,196 @@
+//! What a stage reads, hashed once when it starts; whether it has to run at all.
+
+use crate::digest::{Format, PathDigest};
+use crate::error::{Error, Result};
+use crate::lockfile::{LockEntry, LockedHash, LockedPath, Lockfile};
+use crate::ops::record::StageFacts;
+use crate::params::ParamsFile;
+use crate::pipeline::{Pipeline, Stage};
+use crate::store::Store;
+use crate::store::cache::Cache;
+use crate::store::scan::Scanner;
+use crate::value::{Map, Value};
+use indexmap::IndexMap;
+use std::path::Path;
+
+/// Refuses what would fail later: missing dependencies and params, cached outputs that git tracks, an ignored lockfile.
+pub fn check(
+    project: &Path,
+    store: &Store,
+    pipeline: &Pipeline,
+    stages: &[&Stage],
+    params: &IndexMap<String, ParamsFile>,
+    scanner: &Scanner,
+) -> Result<()> {
+    let lockfile = store.tree_path("dvc.lock");
+    if store.is_ignored(&lockfile, false)? && !scanner.is_tracked(lockfile.as_bytes()) {
+        return Err(Error::refused("'dvc.lock' is ignored by git")
+            .hint(format!("git check-ignore -v {lockfile} names the rule")));
+    }
+    for stage in stages {
+        for dep in &stage.deps {
+            if pipeline.writer_of(dep).is_none() && !project.join(dep).exists() {
+                return Err(Error::missing(format!(
+                    "dependency '{dep}' of stage '{}' does not exist",
+                    stage.name
+                )));
+            }
+        }
+        locked_params(stage, params)?;
+        for output in stage.outs.iter().filter(|output| output.cache) {
+            if scanner.is_tracked(store.tree_path(&output.path).as_bytes()) {
+                return Err(Error::refused(format!(
+                    "output '{}' of stage '{}' is already tracked by git",
+                    output.path, stage.name
+                ))
+                .hint(format!("git rm -r --cached '{}'", output.path)));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads and hashes what the stage reads.
+pub fn collect(
+    project: &Path,
+    cache: &Cache,
+    stage: &Stage,
+    params: &IndexMap<String, ParamsFile>,
+    lockfile: &Lockfile,
+    format: Format,
+) -> Result<StageFacts> {
+    let old = lockfile.stages.get(&stage.name);
+    let mut deps = Vec::new();
+    for dep in &stage.deps {
+        let digest = cache.digest(&project.join(dep))?.ok_or_else(|| {
+            Error::missing(format!(
+                "dependency '{dep}' of stage '{}' does not exist",
+                stage.name
+            ))
+        })?;
+        let path = stage.written(dep).to_owned();
+        let before = old
+            .and_then(|old| old.deps.iter().find(|entry| entry.path == path))
+            .and_then(|entry| entry.hash.as_ref());
+        deps.push(LockedPath {
+            path,
+            hash: Some(locked(&digest, before, format)),
+            ..LockedPath::default()
+        });
+    }
+    deps.sort_by(|a, b| a.path.cmp(&b.path));
+    let entry = LockEntry {
+        cmd: Some(stage.cmd.to_value()),
+        deps,
+        params: locked_params(stage, params)?,
+        ..LockEntry::default()
+    };
+    Ok(StageFacts {
+        stage: stage.clone(),
+        entry,
+    })
+}
+
+/// Returns how `dvc.lock` records a content; an entry that still describes it keeps its form.
+fn locked(digest: &PathDigest, before: Option<&LockedHash>, format: Format) -> LockedHash {
+    let format = before
+        .filter(|before| digest.md5(before.format) == before.md5)
+        .map_or(format, |before| before.format);
+    LockedHash {
+        format,
+        md5: digest.md5(format),
+        size: Some(digest.size()),
+        nfiles: digest.nfiles(),
+        isexec: digest.isexec(),
+    }
+}
+
+fn locked_params(
+    stage: &Stage,
+    params: &IndexMap<String, ParamsFile>,
+) -> Result<IndexMap<String, Map>> {
+    let mut locked = IndexMap::new();
+    for dependency in &stage.params {
+        let file = &dependency.file;
+        let Some(parsed) = params.get(file) else {
+            return Err(Error::missing(format!(
+                "params file '{file}' of stage '{}' does not exist",
+                stage.name
+            )));
+        };
+        let mut selection = parsed.select(dependency.keys.as_deref())?;
+        if !selection.missing.is_empty() {
+            let (names, stage) = (selection.missing.join("', '"), &stage.name);
+            return Err(Error::missing(format!(
+                "params '{names}' of stage '{stage}' are not in '{file}'"
+            )));
+        }
+        selection.values.sort_keys();
+        let values = selection.values;
+        locked.insert(stage.written(file).to_owned(), values);
+    }
+    Ok(locked)
+}
+
+/// Whether `dvc.lock` says that the stage has run with exactly these inputs and its outputs are as it left them.
+pub fn is_unchanged(
+    project: &Path,
+    cache: &Cache,
+    stage: &Stage,
+    facts: &StageFacts,
+    lockfile: &Lockfile,
+) -> Result<bool> {
+    if stage.frozen {
+        return Ok(true);
+    }
+    let Some(old) = lockfile.stages.get(&stage.name) else {
+        return Ok(false);
+    };
+    if stage.always_changed
+        || stage.has_checkpoint()
+        || (stage.deps.is_empty() && stage.outs.is_empty())
+    {
+        return Ok(false);
+    }
+    let same_params = same_params(&old.params, &facts.entry.params);
+    if old.cmd != facts.entry.cmd
+        || !same_paths(&old.deps, &facts.entry.deps)
+        || !same_params
+        || old.outs.len() != stage.outs.len()
+    {
+        return Ok(false);
+    }
+    for output in &stage.outs {
+        let path = stage.written(&output.path);
+        let Some(hash) = old
+            .outs
+            .iter()
+            .find(|entry| entry.path == path)
+            .and_then(|entry| entry.hash.as_ref())
+        else {
+            return Ok(false);
+        };
+        match cache.digest(&project.join(&output.path))? {
+            Some(digest) if digest.md5(hash.format) == hash.md5 => {}
+            _ => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
+fn same_paths(old: &[LockedPath], new: &[LockedPath]) -> bool {
+    let md5 = |entry: &LockedPath| entry.hash.as_ref().map(|hash| hash.md5.clone());
+    old.len() == new.len()
+        && old
+            .iter()
+            .zip(new)
+            .all(|(old, new)| old.path == new.path && md5(old) == md5(new))
+}
+
+fn same_params(old: &IndexMap<String, Map>, new: &IndexMap<String, Map>) -> bool {
+    let same = |old: &Map, new: &Map| Value::Map(old.clone()).same(&Value::Map(new.clone()));
+    old.len() == new.len()
+        && new
+            .iter()
+            .all(|(file, values)| old.get(file).is_some_and(|old| same(old, values)))
+}

@@ -1,0 +1,114 @@
+//! What a run reads before it starts: the pipeline, the params with `-S` carried out, the lockfile.
+
+use crate::checkpoint::FileData;
+use crate::error::{Context, Error, Result};
+use crate::lockfile::Lockfile;
+use crate::params::{self, Assignment, ParamsFile};
+use crate::pipeline::{Pipeline, parse};
+use indexmap::IndexMap;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The files of a project as a run will use them; nothing is written yet.
+#[derive(Debug)]
+pub struct Inputs {
+    /// `dvc.yaml`.
+    pub pipeline: Pipeline,
+    /// Every params file that the pipeline reads, as `-S` leaves it.
+    pub params: IndexMap<String, ParamsFile>,
+    /// New texts of params files, by file.
+    pub edits: BTreeMap<String, String>,
+    /// `dvc.lock`, empty where there is none.
+    pub lockfile: Lockfile,
+}
+
+impl Inputs {
+    /// Reads and checks all of them; `set_params` as typed.
+    pub fn read(project: &Path, set_params: &[String]) -> Result<Self> {
+        let pipeline = match read_optional(&project.join("dvc.yaml"))? {
+            Some(text) => parse::parse(&text, "dvc.yaml")?,
+            None => {
+                return Err(Error::missing("there is no 'dvc.yaml' in this project")
+                    .hint("git exp stage add --name <name> <command>"));
+            }
+        };
+        let edits = assign(project, set_params)?;
+        let params = read_params(project, &pipeline, &edits)?;
+        let lockfile = match read_optional(&project.join("dvc.lock"))? {
+            Some(text) => Lockfile::parse(&text, "dvc.lock")?,
+            None => Lockfile::default(),
+        };
+        Ok(Inputs {
+            pipeline,
+            params,
+            edits,
+            lockfile,
+        })
+    }
+
+    /// Returns the params files as the note has them.
+    pub fn param_data(&self) -> IndexMap<String, FileData> {
+        let data = |parsed: &ParamsFile| FileData::Data(parsed.value().clone());
+        self.params
+            .iter()
+            .map(|(file, parsed)| (file.clone(), data(parsed)))
+            .collect()
+    }
+}
+
+/// Returns the text of a file, or `None` if there is none.
+pub fn read_optional(path: &Path) -> Result<Option<String>> {
+    match fs_err::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).context(|| format!("cannot read '{}'", path.display())),
+    }
+}
+
+fn assign(project: &Path, set_params: &[String]) -> Result<BTreeMap<String, String>> {
+    let mut by_file: BTreeMap<String, Vec<Assignment>> = BTreeMap::new();
+    for typed in set_params {
+        let assignment = Assignment::parse(typed)?;
+        by_file
+            .entry(assignment.file.clone())
+            .or_default()
+            .push(assignment);
+    }
+    let mut texts = BTreeMap::new();
+    for (file, assignments) in by_file {
+        let old = read_optional(&project.join(&file))?
+            .ok_or_else(|| Error::missing(format!("there is no params file '{file}'")))?;
+        let new = params::assign(&file, &old, &assignments)?;
+        if new != old {
+            texts.insert(file, new);
+        }
+    }
+    Ok(texts)
+}
+
+fn read_params(
+    project: &Path,
+    pipeline: &Pipeline,
+    edits: &BTreeMap<String, String>,
+) -> Result<IndexMap<String, ParamsFile>> {
+    let mut files: Vec<String> = pipeline
+        .param_files()
+        .keys()
+        .map(|file| (*file).to_owned())
+        .collect();
+    if files.is_empty() && project.join(params::DEFAULT_FILE).exists() {
+        files.push(params::DEFAULT_FILE.to_owned());
+    }
+    let mut read = IndexMap::new();
+    for file in files {
+        let text = match edits.get(&file) {
+            Some(text) => Some(text.clone()),
+            None => read_optional(&project.join(&file))?,
+        };
+        if let Some(text) = text {
+            let parsed = ParamsFile::parse(&file, text.as_bytes())?;
+            read.insert(file, parsed);
+        }
+    }
+    Ok(read)
+}

@@ -1,0 +1,409 @@
+//! Runs the pipeline: new, resume or fork; stages in order; checkpoints recorded meanwhile.
+//!
+//! Everything is checked before anything is changed: the pipeline, the params, the name, the inputs.
+
+mod code;
+mod facts;
+mod inputs;
+mod origin;
+mod restore;
+mod stages;
+
+use crate::error::{Context, Error, Kind, Result};
+use crate::event::{Event, Events, RunMode, RunStart};
+use crate::experiment::ExperimentName;
+use crate::id::ObjectId;
+use crate::ops::record::{OnProcess, Queue, Recorded, Recording};
+use crate::ops::{apply, claim, ignore, reported};
+use crate::pipeline::{Pipeline, Reach, Stage};
+use crate::runner::capture::Capturer;
+use crate::runner::reports::Reports;
+use crate::runner::watch::WriteWatch;
+use crate::runner::{Interrupts, Runner, maintenance};
+use crate::store::Store;
+use crate::store::cache::Cache;
+use crate::store::durable;
+use crate::store::scan::{PathSet, Scanner};
+use crate::store::state::{Process, ResumePoint, Running};
+use inputs::Inputs;
+use origin::{Origin, Question};
+use restore::Restorer;
+use stages::{Outcome, Stages};
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// What `git exp run` was asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Stages to run with what they depend on; all when empty.
+    pub targets: Vec<String>,
+    /// How far from the targets.
+    pub reach: Reach,
+    /// Go on from this checkpoint, which is in the workspace already, whatever HEAD is.
+    pub from: Option<ResumePoint>,
+    /// `-n`.
+    pub name: Option<String>,
+    /// `-f`: run all stages, replace an experiment of the same name.
+    pub force: bool,
+    /// `-M`.
+    pub message: Option<String>,
+    /// `--reset`.
+    pub reset: bool,
+    /// `-S`, as typed.
+    pub set_params: Vec<String>,
+    /// `--dry`: say what would run.
+    pub dry: bool,
+}
+
+/// What a run has come to.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// The experiment, if it has a checkpoint.
+    pub experiment: Option<String>,
+    /// Its newest checkpoint.
+    pub tip: Option<ObjectId>,
+    /// How many checkpoints this run made.
+    pub checkpoints: u64,
+    /// Files in the workspace that differ from HEAD or are new, for `git add`.
+    pub to_add: Vec<String>,
+    /// What failed, as the error to end with after the summary.
+    pub failure: Option<Failure>,
+}
+
+/// Why a run did not end with status 0.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The kind that decides the exit status.
+    pub kind: Kind,
+    /// What to say.
+    pub message: String,
+    /// What to do about it.
+    pub hints: Vec<String>,
+}
+
+/// Runs. Errors before the first stage leave everything as it was.
+pub fn run(store: &Store, options: &Options, events: &mut dyn Events) -> Result<Report> {
+    store.check_identity()?;
+    store.head()?.require_commit()?;
+    store.project()?;
+    let _lock = claim::claim(store, "run")?;
+    run_claimed(store, options, events)
+}
+
+/// As [`run`], for a caller that holds this worktree's run lock.
+pub fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Result<Report> {
+    store.check_identity()?;
+    let project = store.project()?.to_owned();
+    let baseline = match &options.from {
+        Some(from) => from.baseline,
+        None => store.head()?.require_commit()?,
+    };
+    // What a killed run left: its record would make it look alive under our lock.
+    store.set_run_record(None)?;
+    let name = options
+        .name
+        .as_deref()
+        .map(ExperimentName::parse)
+        .transpose()?;
+    let inputs = Inputs::read(&project, &options.set_params)?;
+    let stages = inputs.pipeline.select(&options.targets, options.reach)?;
+    if stages.is_empty() {
+        return Err(Error::refused("'dvc.yaml' has no stages")
+            .hint("git exp stage add --name <name> <command>"));
+    }
+    let cache = store.cache()?;
+    let outputs = written_paths(store, &project, &inputs);
+    let mut scanner = Scanner::new(store, outputs.clone())?;
+    facts::check(
+        &project,
+        store,
+        &inputs.pipeline,
+        &stages,
+        &inputs.params,
+        &scanner,
+    )?;
+    if options.dry {
+        say_what_would_run(&stages, events);
+        return Ok(Report::default());
+    }
+
+    if let Some(from) = &options.from {
+        // Where HEAD is not its baseline, git may not track what the checkpoint has.
+        scanner.take(store.files(from.checkpoint)?.into_keys());
+    }
+    let ignored = ignore::outputs(store, stages.iter().flat_map(|stage| &stage.outs))?;
+    let tree = code::snapshot(
+        store,
+        &mut scanner,
+        &inputs,
+        &outputs,
+        &ignored.files,
+        events,
+    )?;
+    let question = Question {
+        store,
+        cache: &cache,
+        baseline,
+        scanner: &scanner,
+        tree,
+        inputs: &inputs,
+        stages: &stages,
+        outputs: &outputs,
+        name: name.as_ref(),
+        options,
+    };
+    let origin = Origin::decide(&question, events)?;
+    for (file, text) in &inputs.edits {
+        durable::write(&project.join(file), text.as_bytes())?;
+    }
+    if let Some(dir) = store.settle_cache()? {
+        events.emit(Event::Status(format!(
+            "this worktree uses the cache at '{}'",
+            dir.display()
+        )));
+    }
+    for leftover in cache.leftover_captures(store.git_dir())? {
+        leftover.remove()?;
+    }
+    let format = store.dvc_format(&cache)?;
+    let restorer = Restorer {
+        store,
+        cache: &cache,
+        origin: &origin,
+        format,
+    };
+    let loads = restorer.outputs(&stages, &inputs.lockfile, events)?;
+    events.emit(Event::RunStarts(RunStart {
+        mode: origin.mode,
+        name: origin.experiment.name.as_str().to_owned(),
+        from: origin.from,
+        loads,
+    }));
+    let lockfile = origin
+        .lockfile(store)?
+        .unwrap_or_else(|| inputs.lockfile.clone());
+
+    fs_err::create_dir_all(project.join(".dvc/tmp"))
+        .context(|| "cannot prepare '.dvc/tmp'".to_owned())?;
+    let mut interrupts = Interrupts::catch().context(|| "cannot catch signals".to_owned())?;
+    let tracked: Vec<PathBuf> = scanner
+        .paths()
+        .map(|path| PathBuf::from(path.to_string()))
+        .collect();
+    let folders: BTreeSet<PathBuf> = tracked
+        .iter()
+        .filter_map(|path| path.parent().map(Path::to_owned))
+        .collect();
+    let writes = WriteWatch::new(store.worktree(), folders);
+    let classify = code::classifier(store, &inputs, outputs, &tracked);
+    let copies = cache.capture_dir(store.git_dir())?;
+    let recording = Recording::new(
+        store.clone(),
+        cache.clone(),
+        format,
+        origin.experiment.clone(),
+        scanner,
+        tree,
+        lockfile.clone(),
+        copies.path().to_owned(),
+    )
+    .with_message(options.message.clone())
+    .with_files(
+        inputs.param_data(),
+        inputs
+            .pipeline
+            .metric_files()
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
+    )
+    .resuming(origin.resumed_tree(store)?);
+    let mut queue = Queue::start(
+        recording,
+        store.settings().pending,
+        record_process(store, &origin)?,
+    )?;
+    let outcome = {
+        let mut runner = Runner {
+            interrupts: &mut interrupts,
+            recorder: &mut queue,
+            events,
+            capturer: Capturer::new(&project, copies.path(), store.settings().trust_stat),
+            writes,
+            reports: reports(store, &project, &inputs.pipeline, &tracked),
+            named: BTreeSet::new(),
+            tracked: &tracked,
+        };
+        let stage_runs = Stages {
+            store,
+            project: &project,
+            options,
+            inputs: &inputs,
+            lockfile: &lockfile,
+            restorer: &restorer,
+            environment: environment(&project, &origin),
+            classify: &classify,
+        };
+        stage_runs.visit(&stages, &mut runner)
+    };
+    let Outcome {
+        finish,
+        complete,
+        mut failure,
+    } = outcome;
+    let (recorded, missed) = queue.finish(finish, complete, events)?;
+    hand_over(store, &cache, &recorded, events);
+    store.set_run_record(None)?;
+    copies.remove()?;
+    if failure.is_none()
+        && let Some(reason) = missed
+    {
+        failure = Some(Failure {
+            kind: Kind::CheckpointsMissing,
+            message: format!("the stages finished, but checkpoints are missing: {reason}"),
+            hints: Vec::new(),
+        });
+    }
+    Ok(Report {
+        experiment: recorded.tip.map(|_| recorded.name),
+        tip: recorded.tip,
+        checkpoints: recorded.count,
+        to_add: to_add(store, &project, &inputs),
+        failure,
+    })
+}
+
+/// Returns the paths that stages write, what training reported, and `dvc.lock`: never code.
+fn written_paths(store: &Store, project: &Path, inputs: &Inputs) -> PathSet {
+    let pipeline = &inputs.pipeline;
+    let outs = pipeline
+        .stages
+        .iter()
+        .flat_map(|stage| &stage.outs)
+        .map(|out| &out.path);
+    let reported = reported::in_workspace(project, pipeline);
+    let lockfile = "dvc.lock".to_owned();
+    let all = outs.chain(&reported).chain([&lockfile]);
+    PathSet::new(all.map(|path| store.tree_path(path)))
+}
+
+pub(crate) fn say_what_would_run(stages: &[&Stage], events: &mut dyn Events) {
+    for stage in stages {
+        events.emit(Event::StageStarts {
+            stage: stage.name.clone(),
+        });
+        for line in stage.cmd.lines() {
+            events.emit(Event::CommandStarts {
+                line: line.to_owned(),
+            });
+        }
+    }
+}
+
+/// What training code reports in `dvc.yaml` files, those included that git tracks anywhere.
+fn reports(store: &Store, project: &Path, pipeline: &Pipeline, tracked: &[PathBuf]) -> Reports {
+    let prefix = store.prefix().to_owned();
+    let others = tracked.iter().filter_map(|path| {
+        let inner = path.to_str()?.strip_prefix(&prefix)?;
+        inner.ends_with("/dvc.yaml").then(|| inner.to_owned())
+    });
+    let admits = {
+        let store = store.clone();
+        Box::new(move |path: &str, is_dir: bool| {
+            let tree_path = store.tree_path(path);
+            !store.is_ignored(&tree_path, is_dir).unwrap_or(true)
+        })
+    };
+    Reports::new(project, pipeline, others, admits)
+}
+
+fn environment(project: &Path, origin: &Origin) -> Vec<(String, OsString)> {
+    let experiment = &origin.experiment;
+    let mut variables: Vec<(String, OsString)> = vec![
+        ("DVC_ROOT".into(), project.into()),
+        (
+            "DVC_EXP_BASELINE_REV".into(),
+            experiment.baseline.to_string().into(),
+        ),
+        ("DVC_EXP_NAME".into(), experiment.name.as_str().into()),
+    ];
+    if origin.mode != RunMode::New {
+        variables.push(("DVCLIVE_RESUME".into(), "1".into()));
+    }
+    variables
+}
+
+/// Writes the run's record, and returns what keeps its process up to date.
+fn record_process(store: &Store, origin: &Origin) -> Result<OnProcess> {
+    let record = Running {
+        worktree: store.worktree().to_owned(),
+        name: origin.experiment.name.as_str().to_owned(),
+        baseline: origin.experiment.baseline,
+        pid: std::process::id(),
+        stage: None,
+        child: None,
+        started: store.now(),
+    };
+    store.set_run_record(Some(&record))?;
+    let store = store.clone();
+    Ok(Box::new(move |stage: &str, pid: u32| {
+        // The name may have changed meanwhile: see the recorder's lost compare-and-swap.
+        let now = store
+            .run_record()
+            .ok()
+            .flatten()
+            .unwrap_or_else(|| record.clone());
+        let now = Running {
+            stage: Some(stage.to_owned()),
+            child: Process::describe(pid),
+            ..now
+        };
+        // Only 'status' and the search for orphans read it; training must not fail for it.
+        let _not_fatal = store.set_run_record(Some(&now));
+    }))
+}
+
+/// Leaves what DVC 2.58 needs to go on, and packs what has become much. The run is over and good: what
+/// fails here is a warning.
+fn hand_over(store: &Store, cache: &Cache, recorded: &Recorded, events: &mut dyn Events) {
+    let Some(tip) = recorded.tip else { return };
+    let told = store
+        .dvc_format(cache)
+        .and_then(|format| apply::tell_dvc(store, tip, format));
+    if let Err(error) = told {
+        events.emit(Event::Warning(format!(
+            "DVC 2 will not go on from here: {}",
+            error.chain()
+        )));
+    }
+    maintenance::start_if_due(store);
+}
+
+/// What a person would add to git to keep the result: sorted, existing, not cached.
+fn to_add(store: &Store, project: &Path, inputs: &Inputs) -> Vec<String> {
+    let pipeline = &inputs.pipeline;
+    let outs = pipeline.stages.iter().flat_map(|stage| &stage.outs);
+    let uncached = outs.filter(|out| !out.cache).map(|out| out.path.clone());
+    let code = pipeline.stages.iter().flat_map(|stage| &stage.deps);
+    let code = code
+        .filter(|dep| pipeline.writer_of(dep).is_none())
+        .cloned();
+    let named = ["dvc.yaml", "dvc.lock", ".gitignore"].map(str::to_owned);
+    let candidates: BTreeSet<String> = uncached
+        .chain(code)
+        .chain(inputs.edits.keys().cloned())
+        .chain(named)
+        .collect();
+    let head = store.head().ok().and_then(|head| head.commit);
+    let differs = |path: &String| {
+        let Ok(bytes) = fs_err::read(project.join(path)) else {
+            return project.join(path).is_dir();
+        };
+        let tree_path = store.tree_path(path);
+        let committed = head.and_then(|head| store.read_blob(head, &tree_path).ok().flatten());
+        committed.as_deref() != Some(bytes.as_slice())
+            && !store.is_ignored(&tree_path, false).unwrap_or(false)
+    };
+    candidates.into_iter().filter(differs).collect()
+}

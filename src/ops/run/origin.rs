@@ -1,0 +1,346 @@
+//! What a run goes on from: nothing, the tip (resume), or a checkpoint that something differs from (fork).
+
+use super::Options;
+use super::code;
+use super::inputs::{Inputs, read_optional};
+use crate::checkpoint::{Checkpoint, Fork, new_experiment_id};
+use crate::error::{Error, Result};
+use crate::event::{Event, Events, RunMode};
+use crate::experiment::{self, ExperimentName, experiment_ref, notes_ref};
+use crate::id::{ObjectId, short};
+use crate::lockfile::Lockfile;
+use crate::ops::apply::EXEC_REFS;
+use crate::ops::record::{Experiment, free_name};
+use crate::pipeline::Stage;
+use crate::store::Store;
+use crate::store::cache::Cache;
+use crate::store::refs::Expected;
+use crate::store::scan::{PathSet, Scanner};
+use crate::store::state::ResumePoint;
+
+/// What a run goes on from.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// New, resume or fork.
+    pub mode: RunMode,
+    /// The checkpoint to go on from.
+    pub from: Option<ObjectId>,
+    /// Whether `--reset` was given.
+    pub reset: bool,
+    /// The experiment that will grow.
+    pub experiment: Experiment,
+}
+
+/// What the decision rests on.
+pub struct Question<'a> {
+    /// The repository.
+    pub store: &'a Store,
+    /// Where model files must be for training to load them.
+    pub cache: &'a Cache,
+    /// The baseline of the experiment that will grow.
+    pub baseline: ObjectId,
+    /// Knows what git tracks.
+    pub scanner: &'a Scanner,
+    /// The code as it would run now.
+    pub tree: ObjectId,
+    /// Pipeline, params, lockfile.
+    pub inputs: &'a Inputs,
+    /// The stages to visit.
+    pub stages: &'a [&'a Stage],
+    /// Paths that stages write, and `dvc.lock`.
+    pub outputs: &'a PathSet,
+    /// The name that was asked for.
+    pub name: Option<&'a ExperimentName>,
+    /// What else was asked for.
+    pub options: &'a Options,
+}
+
+impl Origin {
+    /// Decides; refuses a name that is taken.
+    pub fn decide(question: &Question<'_>, events: &mut dyn Events) -> Result<Self> {
+        let Question {
+            store,
+            baseline,
+            name,
+            options,
+            ..
+        } = *question;
+        let point = match (&options.from, options.reset) {
+            (_, true) => None,
+            (Some(from), false) => Some(from.clone()),
+            (None, false) => question.usable_point(events)?,
+        };
+        let Some(point) = point else {
+            return question.new_chain();
+        };
+        let chain = store.chain(point.checkpoint, baseline)?;
+        let Some(at) = question.newest_intact(&chain)? else {
+            events.emit(Event::Warning(format!(
+                "no checkpoint of experiment '{}' has its model in the cache any more, so a new experiment starts",
+                point.name
+            )));
+            return question.new_chain();
+        };
+        if at > 0 {
+            events.emit(Event::Warning(format!(
+                "the model of checkpoint {} is damaged or not in the cache; going on from {} instead",
+                short(&point.checkpoint),
+                short(&chain[at].id)
+            )));
+        }
+        let from = &chain[at];
+        let number = from.trailers.number.unwrap_or((chain.len() - at) as u64) + 1;
+        let point_name = ExperimentName::of_ref(&point.name);
+        let tip = store.find_ref(&experiment_ref(baseline, &point_name))?;
+        let notes = store.find_ref(&notes_ref(baseline, &point_name))?;
+        let made_by_us = from.trailers.id.is_some();
+        let Question {
+            scanner,
+            tree,
+            inputs,
+            outputs,
+            ..
+        } = *question;
+        if tip == Some(from.id)
+            && !code::is_changed(
+                store,
+                scanner,
+                from.tree,
+                tree,
+                inputs,
+                outputs,
+                !made_by_us,
+            )?
+        {
+            if let Some(name) = name.filter(|name| name.as_str() != point.name) {
+                events.emit(Event::Warning(format!(
+                    "nothing changed, so experiment '{}' goes on; the name '{}' is not used",
+                    point.name,
+                    name.as_str()
+                )));
+            }
+            let id = match point.experiment_id {
+                id if id.is_empty() => new_experiment_id()?,
+                id => id,
+            };
+            let experiment = Experiment {
+                name: point_name,
+                id,
+                baseline,
+                parent: from.id,
+                expected: Expected::Is(from.id),
+                replaces: None,
+                notes,
+                notes_at: notes,
+                inherited: Vec::new(),
+                number,
+                fork_of: None,
+            };
+            return Ok(Origin {
+                mode: RunMode::Resume,
+                from: Some(from.id),
+                reset: false,
+                experiment,
+            });
+        }
+        let mut experiment = question.fresh(from.id, number)?;
+        experiment.fork_of = Some(Fork {
+            commit: from.id,
+            id: Some(point.experiment_id).filter(|id| !id.is_empty()),
+            name: point.name,
+        });
+        if let Some(notes) = notes {
+            experiment.inherited = store.notes_of(notes, &chain[at..])?;
+        }
+        Ok(Origin {
+            mode: RunMode::Fork,
+            from: Some(from.id),
+            reset: false,
+            experiment,
+        })
+    }
+
+    /// Returns the lockfile of the checkpoint that the run goes on from, if there is one.
+    pub fn lockfile(&self, store: &Store) -> Result<Option<Lockfile>> {
+        self.from.map_or(Ok(None), |from| lockfile_of(store, from))
+    }
+
+    /// Returns the tree that a resumed experiment has already, so that it gets no second commit with it.
+    pub fn resumed_tree(&self, store: &Store) -> Result<Option<ObjectId>> {
+        match (self.mode, self.from) {
+            (RunMode::Resume, Some(from)) => Ok(Some(store.checkpoint(from)?.tree)),
+            _ => Ok(None),
+        }
+    }
+}
+
+fn lockfile_of(store: &Store, commit: ObjectId) -> Result<Option<Lockfile>> {
+    let Some(bytes) = store.read_blob(commit, &store.tree_path("dvc.lock"))? else {
+        return Ok(None);
+    };
+    Lockfile::parse(&String::from_utf8_lossy(&bytes), "dvc.lock").map(Some)
+}
+
+impl Question<'_> {
+    fn new_chain(&self) -> Result<Origin> {
+        let experiment = self.fresh(self.baseline, 1)?;
+        Ok(Origin {
+            mode: RunMode::New,
+            from: None,
+            reset: self.options.reset,
+            experiment,
+        })
+    }
+
+    /// Returns the resume point, if an experiment of this baseline still has it.
+    fn usable_point(&self, events: &mut dyn Events) -> Result<Option<ResumePoint>> {
+        let (store, baseline) = (self.store, self.baseline);
+        let own = store.resume_point()?;
+        let point = match self.applied_by_dvc(own.as_ref())? {
+            Some(applied) => applied,
+            None => match own {
+                Some(own) => own,
+                None => return Ok(None),
+            },
+        };
+        if point.baseline != baseline {
+            events.emit(Event::Warning(format!(
+                "HEAD has moved since checkpoint {} of experiment '{}', so a new experiment starts",
+                short(&point.checkpoint),
+                point.name
+            )));
+            return Ok(None);
+        }
+        // An experiment that was removed is not gone on from.
+        let experiments = store
+            .experiments()?
+            .into_iter()
+            .filter(|experiment| experiment.baseline == baseline);
+        for experiment in experiments {
+            let has = |chain: Vec<Checkpoint>| {
+                chain
+                    .iter()
+                    .any(|checkpoint| checkpoint.id == point.checkpoint)
+            };
+            if experiment.tip == point.checkpoint || has(store.chain(experiment.tip, baseline)?) {
+                return Ok(Some(point));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns what DVC 2.58 applied or ran last, if the workspace's `dvc.lock` is that checkpoint's and not ours.
+    fn applied_by_dvc(&self, own: Option<&ResumePoint>) -> Result<Option<ResumePoint>> {
+        let store = self.store;
+        let Some(applied) = store.find_ref(EXEC_REFS[0])? else {
+            return Ok(None);
+        };
+        if own.is_some_and(|own| own.checkpoint == applied) {
+            return Ok(None);
+        }
+        let path = store.tree_path("dvc.lock");
+        let Some(now) = read_optional(&store.project()?.join("dvc.lock"))? else {
+            return Ok(None);
+        };
+        let is_now = |commit: ObjectId| -> Result<bool> {
+            Ok(store
+                .read_blob(commit, &path)?
+                .is_some_and(|text| text == now.as_bytes()))
+        };
+        if !is_now(applied)? || own.map_or(Ok(false), |own| is_now(own.checkpoint))? {
+            return Ok(None);
+        }
+        let Some(experiment) = store.containing(applied)? else {
+            return Ok(None);
+        };
+        let trailers = store.checkpoint(applied)?.trailers;
+        Ok(Some(ResumePoint {
+            checkpoint: applied,
+            baseline: experiment.baseline,
+            name: experiment.name.as_str().to_owned(),
+            experiment_id: trailers.id.unwrap_or_default(),
+        }))
+    }
+
+    /// Returns the position in `chain` of the newest checkpoint whose checkpoint outputs can be loaded.
+    fn newest_intact(&self, chain: &[Checkpoint]) -> Result<Option<usize>> {
+        for (at, checkpoint) in chain.iter().enumerate() {
+            let lockfile = lockfile_of(self.store, checkpoint.id)?.unwrap_or_default();
+            if self.can_be_loaded(&lockfile)? {
+                return Ok(Some(at));
+            }
+        }
+        Ok(None)
+    }
+
+    fn can_be_loaded(&self, lockfile: &Lockfile) -> Result<bool> {
+        let project = self.store.project()?;
+        for stage in self.stages {
+            let Some(entry) = lockfile.stages.get(&stage.name) else {
+                continue;
+            };
+            for output in stage
+                .outs
+                .iter()
+                .filter(|output| output.checkpoint && output.cache)
+            {
+                let Some(hash) = entry
+                    .out(stage.written(&output.path))
+                    .and_then(|out| out.hash.as_ref())
+                else {
+                    continue;
+                };
+                let (format, md5) = (hash.format, &hash.md5);
+                let here = self.cache.missing(format, md5)?.is_empty();
+                if here
+                    && self
+                        .cache
+                        .holds_at(format, md5, &project.join(&output.path))?
+                {
+                    continue;
+                }
+                if !here || !self.cache.verify(format, md5, None)?.is_empty() {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn fresh(&self, parent: ObjectId, number: u64) -> Result<Experiment> {
+        let (store, baseline) = (self.store, self.baseline);
+        let name = match self.name {
+            Some(name) => name.clone(),
+            None => free_name(store, baseline)?,
+        };
+        let replaces = match store.find_ref(&experiment_ref(baseline, &name))? {
+            None => None,
+            Some(tip) if self.options.force => Some(experiment::Experiment {
+                baseline,
+                name: name.clone(),
+                tip,
+            }),
+            Some(_) => {
+                return Err(Error::refused(format!(
+                    "experiment '{}' already exists",
+                    name.as_str()
+                ))
+                .hint("use --force to replace it, or --name to choose another name"));
+            }
+        };
+        let notes = notes_ref(baseline, &name);
+        Ok(Experiment {
+            name,
+            id: new_experiment_id()?,
+            baseline,
+            parent,
+            expected: Expected::Absent,
+            replaces,
+            notes: None,
+            notes_at: store.find_ref(&notes)?,
+            inherited: Vec::new(),
+            number,
+            fork_of: None,
+        })
+    }
+}

@@ -1,0 +1,188 @@
+//! The stages of one run, one after the other: skip, restore, run, record, until the end or a failure.
+
+use super::facts;
+use super::inputs::Inputs;
+use super::restore::Restorer;
+use super::{Failure, Options};
+use crate::checkpoint::Status;
+use crate::error::{Error, Kind, Result};
+use crate::event::Event;
+use crate::lockfile::Lockfile;
+use crate::ops::record::{Finish, Queue};
+use crate::pipeline::Stage;
+use crate::runner::stage::WrittenFile;
+use crate::runner::{Runner, StageEnd, StageRun};
+use crate::store::Store;
+use std::ffi::OsString;
+use std::path::Path;
+
+/// What the stages of a run share.
+pub struct Stages<'a> {
+    /// The repository.
+    pub store: &'a Store,
+    /// The project's root.
+    pub project: &'a Path,
+    /// What was asked for.
+    pub options: &'a Options,
+    /// Pipeline and params.
+    pub inputs: &'a Inputs,
+    /// What the origin recorded; entries that did not change keep their form.
+    pub lockfile: &'a Lockfile,
+    /// Restores outputs.
+    pub restorer: &'a Restorer<'a>,
+    /// The variables that every stage gets.
+    pub environment: Vec<(String, OsString)>,
+    /// What a written tracked file is.
+    pub classify: &'a dyn Fn(&Path) -> WrittenFile,
+}
+
+/// How the stages ended.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// What the tip's note will say.
+    pub finish: Finish,
+    /// Whether the last state is to be committed: nothing failed.
+    pub complete: bool,
+    /// What failed.
+    pub failure: Option<Failure>,
+}
+
+impl Stages<'_> {
+    /// Visits `stages` in order. What fails in between ends the run, not the recording of what was saved.
+    pub fn visit(&self, stages: &[&Stage], runner: &mut Runner<'_, Queue>) -> Outcome {
+        let mut outcome = Outcome {
+            finish: Finish {
+                status: Some(Status::Done),
+                ..Finish::default()
+            },
+            complete: true,
+            failure: None,
+        };
+        for stage in stages {
+            match self.visit_one(stage, runner) {
+                Ok(end) => outcome.take(stage, end),
+                Err(error) => outcome.fail(Failure::of(&error), None),
+            }
+            if let Some(signal) = runner.interrupts.signal() {
+                outcome.finish.status = Some(Status::Interrupted);
+                outcome.failure = Some(Failure {
+                    kind: Kind::Interrupted(signal),
+                    message: "interrupted".to_owned(),
+                    hints: Vec::new(),
+                });
+            }
+            if outcome.failure.is_some() {
+                break;
+            }
+        }
+        outcome
+    }
+
+    fn visit_one(&self, stage: &Stage, runner: &mut Runner<'_, Queue>) -> Result<StageEnd> {
+        let cache = self.restorer.cache;
+        let facts = facts::collect(
+            self.project,
+            cache,
+            stage,
+            &self.inputs.params,
+            self.lockfile,
+            self.restorer.format,
+        )?;
+        if !self.options.force
+            && facts::is_unchanged(self.project, cache, stage, &facts, self.lockfile)?
+        {
+            runner.events.emit(Event::StageSkipped {
+                stage: stage.name.clone(),
+            });
+            runner.recorder.skip_stage(facts);
+            return Ok(StageEnd::Finished);
+        }
+        runner.events.emit(Event::StageStarts {
+            stage: stage.name.clone(),
+        });
+        self.restorer.before_stage(stage, runner.events)?;
+        let checkpoints = stage.has_checkpoint();
+        let mut environment = self.environment.clone();
+        if checkpoints {
+            environment.push(("DVC_CHECKPOINT".into(), "1".into()));
+        }
+        environment.extend(live_variables(stage));
+        runner.recorder.start_stage(facts);
+        runner.run_stage(&StageRun {
+            stage,
+            root: self.project,
+            worktree: self.store.worktree(),
+            folder: Path::new(self.store.prefix()),
+            environment,
+            signal_file: self.project.join(".dvc/tmp/DVC_CHECKPOINT"),
+            checkpoints,
+            stop_on_error: self.store.settings().stop_on_error,
+            classify: self.classify,
+        })
+    }
+}
+
+/// Tells DVCLive 0.x where to write, as DVC up to 2.33 did.
+fn live_variables(stage: &Stage) -> Vec<(String, OsString)> {
+    let Some(live) = &stage.live else {
+        return Vec::new();
+    };
+    let flag = |on: bool| OsString::from(if on { "1" } else { "0" });
+    vec![
+        ("DVCLIVE_PATH".into(), stage.written(&live.path).into()),
+        ("DVCLIVE_SUMMARY".into(), flag(live.summary)),
+        ("DVCLIVE_HTML".into(), flag(live.html)),
+    ]
+}
+
+impl Outcome {
+    fn fail(&mut self, failure: Failure, exit: Option<i32>) {
+        self.complete = false;
+        self.finish.status = Some(Status::Failed);
+        self.finish.exit = exit;
+        self.failure = Some(failure);
+    }
+
+    fn take(&mut self, stage: &Stage, end: StageEnd) {
+        use std::os::unix::process::ExitStatusExt;
+        let name = &stage.name;
+        let (message, exit) = match end {
+            StageEnd::Finished => return,
+            StageEnd::Failed { line, status } => {
+                let how = match (status.code(), status.signal()) {
+                    (Some(code), _) => format!("exited with status {code}"),
+                    (None, Some(signal)) => format!("was killed by signal {signal}"),
+                    (None, None) => "did not exit".to_owned(),
+                };
+                (
+                    format!("stage '{name}' failed: '{line}' {how}"),
+                    status.code(),
+                )
+            }
+            StageEnd::Stopped { reason } => (format!("stage '{name}' was stopped: {reason}"), None),
+            StageEnd::OutputMissing { path } => (
+                format!("stage '{name}' failed: output '{path}' does not exist"),
+                None,
+            ),
+        };
+        self.fail(
+            Failure {
+                kind: Kind::StageFailed,
+                message,
+                hints: Vec::new(),
+            },
+            exit,
+        );
+    }
+}
+
+impl Failure {
+    /// Describes an error that ended a run.
+    pub fn of(error: &Error) -> Self {
+        Failure {
+            kind: error.kind(),
+            message: error.chain(),
+            hints: error.hints().to_vec(),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Which stage reads what which stage writes, and the order that follows.
+
+use super::paths::{ancestors, is_within};
+use super::stage::Stage;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+/// The outputs of a pipeline by path: stage and output, as positions in their lists.
+pub(super) struct Writers<'a>(BTreeMap<&'a str, (usize, usize)>);
+
+impl<'a> Writers<'a> {
+    /// Collects the outputs of all stages; of two outputs with one path the first counts.
+    pub fn of(stages: &'a [Stage]) -> Self {
+        let mut writers = BTreeMap::new();
+        for (number, stage) in stages.iter().enumerate() {
+            for (position, out) in stage.outs.iter().enumerate() {
+                writers
+                    .entry(out.path.as_str())
+                    .or_insert((number, position));
+            }
+        }
+        Writers(writers)
+    }
+
+    /// Lists the outputs that are `path`, hold it, or lie inside it.
+    pub fn overlapping(&self, path: &str) -> Vec<(usize, usize)> {
+        let mut found: Vec<(usize, usize)> = ancestors(path)
+            .filter_map(|path| self.0.get(path).copied())
+            .collect();
+        let below = match path {
+            "" => String::new(),
+            _ => format!("{path}/"),
+        };
+        let inside = self
+            .0
+            .range::<str, _>((Bound::Included(below.as_str()), Bound::Unbounded))
+            .take_while(|(out, _)| out.starts_with(&below))
+            .filter(|(out, _)| is_within(out, path) && **out != path);
+        found.extend(inside.map(|(_, place)| *place));
+        found
+    }
+}
+
+/// For each stage the stages that it reads from, as positions in `stages`, in the order of the file.
+pub(super) fn dependencies(stages: &[Stage]) -> Vec<Vec<usize>> {
+    let writers = Writers::of(stages);
+    stages
+        .iter()
+        .map(|stage| {
+            let mut found: Vec<usize> = stage
+                .inputs()
+                .flat_map(|path| writers.overlapping(path))
+                .map(|(number, _)| number)
+                .collect();
+            found.sort_unstable();
+            found.dedup();
+            found
+        })
+        .collect()
+}
+
+/// What a walk found.
+pub(super) enum Walk {
+    /// Every stage that was reached, dependencies first, else in the order of the file.
+    Order(Vec<usize>),
+    /// Stages that depend on each other: each reads from the next, the last from the first.
+    Cycle(Vec<usize>),
+}
+
+/// Walks from `starts` along `edges`, in their order.
+pub(super) fn walk(edges: &[Vec<usize>], starts: impl IntoIterator<Item = usize>) -> Walk {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Mark {
+        New,
+        Open,
+        Done,
+    }
+    let mut marks = vec![Mark::New; edges.len()];
+    let mut order = Vec::new();
+    for start in starts {
+        if marks[start] != Mark::New {
+            continue;
+        }
+        // not a recursion: a chain may be as long as the file
+        let mut path = vec![(start, 0)];
+        marks[start] = Mark::Open;
+        while let Some((stage, next)) = path.last_mut() {
+            let Some(&target) = edges[*stage].get(*next) else {
+                marks[*stage] = Mark::Done;
+                order.push(*stage);
+                path.pop();
+                continue;
+            };
+            *next += 1;
+            match marks[target] {
+                Mark::Done => {}
+                Mark::New => {
+                    marks[target] = Mark::Open;
+                    path.push((target, 0));
+                }
+                Mark::Open => {
+                    let on_path = path.iter().map(|(stage, _)| *stage);
+                    return Walk::Cycle(on_path.skip_while(|stage| *stage != target).collect());
+                }
+            }
+        }
+    }
+    Walk::Order(order)
+}
+
+/// Turns edges around, each list in the order of the file.
+pub(super) fn reversed(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    let mut reversed = vec![Vec::new(); edges.len()];
+    for (from, targets) in edges.iter().enumerate() {
+        for &to in targets {
+            reversed[to].push(from);
+        }
+    }
+    reversed
+}

@@ -1,0 +1,203 @@
+//! The lists `outs`, `metrics`, `plots` of a stage, and `live` of old files.
+
+use super::paths::is_within;
+use super::schema::File;
+use super::stage::{Live, Output, OutputKind};
+use crate::error::Result;
+use crate::value::{Map, Value};
+use crate::yaml::read::Node;
+use indexmap::IndexMap;
+
+const FLAGS: &[&str] = &["cache", "persist", "checkpoint", "remote", "push"];
+const ANNOTATIONS: &[&str] = &["desc", "type", "labels", "meta"];
+const PLOT_PROPS: &[&str] = &[
+    "template", "x", "y", "x_label", "y_label", "title", "header",
+];
+
+/// Reads the paths of one stage: joins them to `base` and remembers how they were written.
+pub(super) struct Paths<'f> {
+    pub file: File<'f>,
+    pub base: String,
+    pub spellings: IndexMap<String, String>,
+}
+
+impl Paths<'_> {
+    /// Reads one path.
+    pub fn read(&mut self, node: &Node, what: &str) -> Result<String> {
+        let path = self.file.path(&self.base, node, what)?;
+        let written = self.file.text(node, what)?;
+        if written != path {
+            self.spellings.insert(path.clone(), written);
+        }
+        Ok(path)
+    }
+
+    /// Reads the path of an output, which may not be the project itself, nor a file of DVC or git.
+    fn read_output(&mut self, node: &Node, what: &str) -> Result<String> {
+        let path = self.read(node, what)?;
+        let folder = self.file.folder;
+        let name = path.rsplit('/').next().unwrap_or(&path);
+        let why = if is_within(folder, &path) {
+            "holds the pipeline itself"
+        } else if is_within(&path, ".git") || is_within(&path, ".dvc") {
+            "belongs to git and DVC"
+        } else if ["dvc.yaml", "dvc.lock", ".dvcignore", ".gitignore"].contains(&name)
+            || name.ends_with(".dvc")
+        {
+            "is a file of the pipeline"
+        } else {
+            return Ok(path);
+        };
+        let written = self.file.text(node, what)?;
+        Err(self
+            .file
+            .error(node, format!("output '{written}' in {what} {why}")))
+    }
+
+    /// Reads `outs`, `metrics` or `plots`, each output with the node of its path.
+    pub fn outputs<'n>(
+        &mut self,
+        node: &'n Node,
+        kind: OutputKind,
+        what: &str,
+    ) -> Result<Vec<(Output, &'n Node)>> {
+        let mut outs = Vec::new();
+        for item in self.file.list(node, what)? {
+            if item.as_map().is_none() {
+                let path = self.read_output(item, what)?;
+                outs.push((Output::new(path, kind), item));
+                continue;
+            }
+            for (written, path_node, flags) in self.file.map(item, what)? {
+                let path = self.read_output(path_node, what)?;
+                let mut out = Output::new(path, kind);
+                let what = format!("'{written}' in {what}");
+                if flags.is_null() {
+                    let error = self.file.wrong(flags, &what, "a mapping");
+                    return Err(error.hint(format!("write '- {written}' without a colon")));
+                }
+                match (kind, flags.as_list()) {
+                    (OutputKind::Plot, Some(items)) => {
+                        let props: Result<Vec<Value>> = items
+                            .iter()
+                            .map(|item| self.flags(&mut out, item, &what))
+                            .collect();
+                        out.props = Value::List(props?);
+                    }
+                    _ => out.props = self.flags(&mut out, flags, &what)?,
+                }
+                outs.push((out, path_node));
+            }
+        }
+        Ok(outs)
+    }
+
+    /// Reads the flags of an output into `out`; returns its other properties, or null.
+    fn flags(&self, out: &mut Output, node: &Node, what: &str) -> Result<Value> {
+        let mut allowed = [FLAGS, ANNOTATIONS].concat();
+        if out.kind == OutputKind::Plot {
+            allowed.extend(PLOT_PROPS);
+        }
+        let mut props = Map::new();
+        for (key, _, value) in self.file.known_map(node, what, &allowed)? {
+            let what = format!("'{key}' of {what}");
+            match key {
+                "cache" => out.cache = self.file.flag(value, &what)?,
+                "persist" => out.persist = self.file.flag(value, &what)?,
+                "checkpoint" => out.checkpoint = self.file.flag(value, &what)?,
+                "push" => out.push = self.file.flag(value, &what)?,
+                "remote" => out.remote = Some(self.file.text(value, &what)?),
+                _ => {
+                    check_property(self.file, key, value, &what)?;
+                    props.insert(key.into(), value.to_value());
+                }
+            }
+        }
+        if props.is_empty() {
+            return Ok(Value::Null);
+        }
+        Ok(Value::Map(props))
+    }
+
+    /// Reads `live: dir` and `live: {dir: {summary, html, cache}}`, which DVC 2.0 to 2.33 wrote.
+    ///
+    /// The directory is a plot and `<dir>.json` a metric. They stay before a run, so that training
+    /// that resumes goes on with its step and history, and belong to git unless `cache: true` asks
+    /// for the cache.
+    pub fn live<'n>(
+        &mut self,
+        node: &'n Node,
+        what: &str,
+    ) -> Result<(Live, Vec<(Output, &'n Node)>)> {
+        let (path_node, flags) = match node.as_map() {
+            None => (node, None),
+            Some([(path, flags)]) => (path, Some(flags)),
+            Some(_) => return Err(self.file.wrong(node, what, "one directory")),
+        };
+        let written = self.file.text(path_node, what)?;
+        let path = self.read_output(path_node, what)?;
+        let mut live = Live {
+            path: path.clone(),
+            summary: true,
+            html: true,
+        };
+        let mut plots = Output::new(path.clone(), OutputKind::Plot);
+        plots.cache = false;
+        plots.persist = true;
+        if let Some(flags) = flags.filter(|flags| !flags.is_null()) {
+            let allowed = ["summary", "html", "cache", "type"];
+            for (key, _, value) in self.file.known_map(flags, what, &allowed)? {
+                let what = format!("'{key}' of {what}");
+                match key {
+                    "summary" => live.summary = self.file.flag(value, &what)?,
+                    "html" => live.html = self.file.flag(value, &what)?,
+                    "cache" => plots.cache = self.file.flag(value, &what)?,
+                    _ => {}
+                }
+            }
+        }
+        let mut outs = vec![(plots, path_node)];
+        if live.summary {
+            let mut summary = Output::new(format!("{path}.json"), OutputKind::Metric);
+            summary.cache = false;
+            summary.persist = true;
+            let written = format!("{}.json", written.trim_end_matches('/'));
+            if written != summary.path {
+                self.spellings.insert(summary.path.clone(), written);
+            }
+            outs.push((summary, path_node));
+        }
+        Ok((live, outs))
+    }
+}
+
+impl Output {
+    /// Returns an output without flags: cached, pushed, removed before a run.
+    pub fn new(path: impl Into<String>, kind: OutputKind) -> Self {
+        Output {
+            path: path.into(),
+            kind,
+            cache: true,
+            persist: false,
+            checkpoint: false,
+            remote: None,
+            push: true,
+            props: Value::Null,
+        }
+    }
+}
+
+/// Checks an annotation, or a property of a stage's plot.
+pub(super) fn check_property(file: File<'_>, key: &str, value: &Node, what: &str) -> Result<()> {
+    match key {
+        "meta" => {}
+        "header" => drop(file.flag(value, what)?),
+        "labels" => {
+            for label in file.list(value, what)? {
+                file.text(label, what)?;
+            }
+        }
+        _ => drop(file.text(value, what)?),
+    }
+    Ok(())
+}

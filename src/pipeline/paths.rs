@@ -1,0 +1,123 @@
+//! Paths as `dvc.yaml` writes them to paths relative to the project's root.
+
+use std::fmt;
+
+/// Why a path cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathProblem {
+    /// It is empty, or has a NUL in it.
+    Malformed,
+    /// It starts at the root of the file system or at somebody's home.
+    Absolute,
+    /// It has a scheme: `s3://`, `remote://`.
+    Url,
+    /// It leaves the project.
+    Outside,
+}
+
+impl PathProblem {
+    /// Whether DVC would take it: then the refusal is ours, not the user's mistake.
+    pub fn is_ours(self) -> bool {
+        self != PathProblem::Malformed
+    }
+}
+
+impl fmt::Display for PathProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            PathProblem::Malformed => "is not a path",
+            PathProblem::Absolute => "is absolute; absolute paths are not supported yet",
+            PathProblem::Url => "is a URL; URLs are not supported yet",
+            PathProblem::Outside => {
+                "is outside of the project; paths outside of it are not supported yet"
+            }
+        })
+    }
+}
+
+/// Joins `written` to `base` (relative to the project's root, empty for the root itself).
+///
+/// The result has no `.`, `..`, empty part or trailing slash, and is empty for the root itself.
+/// Symbolic links are not looked at.
+pub fn join(base: &str, written: &str) -> Result<String, PathProblem> {
+    if written.is_empty() || written.contains('\0') {
+        return Err(PathProblem::Malformed);
+    }
+    if is_url(written) {
+        return Err(PathProblem::Url);
+    }
+    if written.starts_with('/') {
+        return Err(PathProblem::Absolute);
+    }
+    let mut parts: Vec<&str> = base.split('/').filter(|part| !part.is_empty()).collect();
+    for part in written.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop().ok_or(PathProblem::Outside)?;
+            }
+            _ => parts.push(part),
+        }
+    }
+    Ok(parts.join("/"))
+}
+
+/// Whether `path` is `folder` or lies below it; everything lies below the empty folder.
+pub fn is_within(path: &str, folder: &str) -> bool {
+    folder.is_empty()
+        || path
+            .strip_prefix(folder)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Lists `path` itself, then each folder that holds it, innermost first; not the project's root.
+pub fn ancestors(path: &str) -> impl Iterator<Item = &str> {
+    let start = Some(path).filter(|path| !path.is_empty());
+    std::iter::successors(start, |path| {
+        path.rsplit_once('/').map(|(folder, _)| folder)
+    })
+}
+
+fn is_url(written: &str) -> bool {
+    written.split_once("://").is_some_and(|(scheme, _)| {
+        scheme.starts_with(|letter: char| letter.is_ascii_alphabetic())
+            && scheme
+                .chars()
+                .all(|letter| letter.is_ascii_alphanumeric() || "+-.".contains(letter))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn joins_and_normalises() {
+        assert_eq!(join("", "model.pt").unwrap(), "model.pt");
+        assert_eq!(join("", "./a//b/").unwrap(), "a/b");
+        assert_eq!(join("sub", "../data").unwrap(), "data");
+        assert_eq!(join("sub/deep", ".").unwrap(), "sub/deep");
+        assert_eq!(join("sub", "..").unwrap(), "");
+        assert_eq!(join("", "a/../../x"), Err(PathProblem::Outside));
+        assert_eq!(join("sub", "../../x"), Err(PathProblem::Outside));
+        assert_eq!(join("", "/tmp/x"), Err(PathProblem::Absolute));
+        assert_eq!(join("", "s3://bucket/x"), Err(PathProblem::Url));
+        assert_eq!(join("", "a: b://x").unwrap(), "a: b:/x");
+        assert_eq!(join("", ""), Err(PathProblem::Malformed));
+        assert_eq!(join("", "a\0b"), Err(PathProblem::Malformed));
+    }
+
+    #[test]
+    fn knows_what_lies_where() {
+        assert!(is_within("a/b", "a"));
+        assert!(is_within("a", "a"));
+        assert!(is_within("a", ""));
+        assert!(!is_within("a-b", "a"));
+        assert!(!is_within("a", "a/b"));
+        assert_eq!(
+            ancestors("a/b/c").collect::<Vec<_>>(),
+            ["a/b/c", "a/b", "a"]
+        );
+        assert_eq!(ancestors("").count(), 0);
+    }
+}

@@ -1,0 +1,144 @@
+//! What training code reports of itself: the files that top-level entries of `dvc.yaml` files name.
+//!
+//! No stage declares them; DVCLive writes the entries while it trains, 3 into the project's
+//! `dvc.yaml`, 2 into one of its own beside its files.
+
+use super::{Pipeline, paths};
+
+/// Files, or directories of files, that training code reports; relative to the project's root.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reported {
+    /// Metrics files.
+    pub metrics: Vec<String>,
+    /// Params files that training wrote, not those that it reads.
+    pub params: Vec<String>,
+    /// Plots.
+    pub plots: Vec<String>,
+}
+
+impl Reported {
+    /// Returns what the top level of a file names.
+    ///
+    /// A params file is one that training wrote if a metrics file lies beside it in a folder of
+    /// theirs: that is how DVCLive leaves them. Other params are what a stage reads, and so is whatever
+    /// is a dependency, though a plot may show it.
+    pub fn of(pipeline: &Pipeline) -> Self {
+        let folder = |path: &str| path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+        let written = |params: &&String| {
+            let here = folder(params);
+            here.is_some() && pipeline.metrics.iter().any(|path| folder(path) == here)
+        };
+        let not_read = |path: &&String| {
+            let mut deps = pipeline.stages.iter().flat_map(|stage| &stage.deps);
+            !deps.any(|dep| paths::is_within(path, dep))
+        };
+        let plots = pipeline.plots.iter().flat_map(|plot| &plot.files);
+        let params = pipeline.params.iter().filter(written);
+        Reported {
+            metrics: pipeline.metrics.iter().filter(not_read).cloned().collect(),
+            params: params.filter(not_read).cloned().collect(),
+            plots: plots.filter(not_read).cloned().collect(),
+        }
+    }
+
+    /// Adds what another file names.
+    pub fn absorb(&mut self, other: &Reported) {
+        for (list, more) in [
+            (&mut self.metrics, &other.metrics),
+            (&mut self.params, &other.params),
+            (&mut self.plots, &other.plots),
+        ] {
+            for path in more {
+                if !list.contains(path) {
+                    list.push(path.clone());
+                }
+            }
+        }
+    }
+
+    /// Lists all paths; one may be there twice.
+    pub fn paths(&self) -> impl Iterator<Item = &String> {
+        self.metrics.iter().chain(&self.params).chain(&self.plots)
+    }
+
+    /// Whether a path is one of them, or below one.
+    pub fn covers(&self, path: &str) -> bool {
+        self.paths()
+            .any(|reported| paths::is_within(path, reported))
+    }
+}
+
+impl Pipeline {
+    /// Lists where DVCLive may write a `dvc.yaml` of its own: in its usual folder, in and beside what
+    /// stages write.
+    pub fn reporting_files(&self) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        let mut add = |folder: &str| {
+            let candidate = format!("{folder}/dvc.yaml");
+            if !folder.is_empty() && !found.contains(&candidate) {
+                found.push(candidate);
+            }
+        };
+        add(USUAL_FOLDER);
+        for stage in &self.stages {
+            if let Ok(folder) = paths::join(&stage.wdir, USUAL_FOLDER) {
+                add(&folder);
+            }
+        }
+        let outs = self.stages.iter().flat_map(|stage| &stage.outs);
+        let paths = outs.map(|out| out.path.as_str());
+        for path in paths.chain(self.metrics.iter().map(String::as_str)) {
+            add(path);
+            add(path.rsplit_once('/').map_or("", |(parent, _)| parent));
+        }
+        found
+    }
+}
+
+/// Where DVCLive writes if nobody says otherwise.
+const USUAL_FOLDER: &str = "dvclive";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::parse::parse_in;
+
+    #[test]
+    fn tells_params_that_training_wrote_from_those_it_reads() {
+        let text = "\
+stages:
+  train: {cmd: x, deps: [data]}
+params: [params.yaml, conf/model.yaml, dvclive/params.yaml]
+metrics: [dvclive/metrics.json, scores.json]
+plots:
+- dvclive/plots/metrics: {x: step}
+- Loss: {y: {a.csv: loss, b.csv: loss}}
+- data/classes.csv
+";
+        let reported = Reported::of(&parse_in(text, "dvc.yaml", "").unwrap());
+        assert_eq!(reported.params, ["dvclive/params.yaml"]);
+        assert_eq!(reported.metrics, ["dvclive/metrics.json", "scores.json"]);
+        assert_eq!(reported.plots, ["dvclive/plots/metrics", "a.csv", "b.csv"]);
+        assert!(reported.covers("dvclive/plots/metrics/loss.tsv"));
+        assert!(!reported.covers("dvclive/plots"));
+    }
+
+    #[test]
+    fn names_where_dvclive_may_write_a_file_of_its_own() {
+        let text = "\
+stages:
+  a: {cmd: x, wdir: sub, outs: [model.pt], metrics: [logs/metrics.json]}
+";
+        assert_eq!(
+            parse_in(text, "dvc.yaml", "").unwrap().reporting_files(),
+            [
+                "dvclive/dvc.yaml",
+                "sub/dvclive/dvc.yaml",
+                "sub/model.pt/dvc.yaml",
+                "sub/dvc.yaml",
+                "sub/logs/metrics.json/dvc.yaml",
+                "sub/logs/dvc.yaml",
+            ]
+        );
+    }
+}

@@ -1,0 +1,212 @@
+//! What `dvc.yaml` may say where: typed reading of nodes, and errors that name place, key and choice.
+
+use super::paths::{self, PathProblem};
+use crate::error::{Error, Result};
+use crate::nearest::nearest;
+use crate::yaml::read::{Node, NodeKind};
+
+/// A file that is being read, and the folder that its paths are relative to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct File<'a> {
+    /// Its name in messages.
+    pub origin: &'a str,
+    /// Its folder, relative to the project's root; empty for the root itself.
+    pub folder: &'a str,
+    /// Whether its text exists for nobody to look at yet: then errors name no line.
+    pub is_draft: bool,
+}
+
+impl File<'_> {
+    /// An error about a node.
+    pub fn error(&self, node: &Node, what: impl AsRef<str>) -> Error {
+        match self.is_draft {
+            true => Error::refused(what.as_ref()),
+            false => node.error(self.origin, what),
+        }
+    }
+
+    /// Returns `, line n` behind the name of something in this file.
+    pub fn line(&self, node: &Node) -> String {
+        match self.is_draft {
+            true => String::new(),
+            false => format!(", line {}", node.line),
+        }
+    }
+
+    /// A refusal of what DVC has and we have not yet; it says so.
+    pub fn unsupported(&self, node: &Node, what: &str, hint: &str) -> Error {
+        let place = format!(
+            "'{}', line {}, column {}",
+            self.origin, node.line, node.column
+        );
+        let message = match self.is_draft {
+            true => what.to_owned(),
+            false => format!("{what} ({place})"),
+        };
+        Error::refused(message).hint(hint)
+    }
+
+    /// Reads text. `what` names the node in messages: `'cmd' of stage 'train'`.
+    ///
+    /// DVC's escape `\${` becomes `${`; a real template has been refused before.
+    pub fn text(&self, node: &Node, what: &str) -> Result<String> {
+        match &node.kind {
+            NodeKind::Scalar {
+                is_date: true,
+                text,
+                ..
+            } => Err(self
+                .wrong(node, what, "text")
+                .hint(format!("put it in quotes: '{text}'"))),
+            _ => match node.as_str() {
+                Some(text) => Ok(text.replace("\\${", "${")),
+                None => Err(self.wrong(node, what, "text")),
+            },
+        }
+    }
+
+    /// Reads `true` or `false`.
+    pub fn flag(&self, node: &Node, what: &str) -> Result<bool> {
+        node.as_bool()
+            .ok_or_else(|| self.wrong(node, what, "true or false"))
+    }
+
+    /// Reads a list.
+    pub fn list<'n>(&self, node: &'n Node, what: &str) -> Result<&'n [Node]> {
+        node.as_list()
+            .ok_or_else(|| self.wrong(node, what, "a list"))
+    }
+
+    /// Reads a mapping's entries; keys are text.
+    pub fn map<'n>(
+        &self,
+        node: &'n Node,
+        what: &str,
+    ) -> Result<Vec<(&'n str, &'n Node, &'n Node)>> {
+        let entries = node
+            .as_map()
+            .ok_or_else(|| self.wrong(node, what, "a mapping"))?;
+        entries
+            .iter()
+            .map(|(key, value)| match key.as_str() {
+                Some(text) => Ok((text, key, value)),
+                None => Err(self.wrong(key, &format!("a key of {what}"), "text")),
+            })
+            .collect()
+    }
+
+    /// Reads a mapping whose keys are all among `allowed`.
+    pub fn known_map<'n>(
+        &self,
+        node: &'n Node,
+        what: &str,
+        allowed: &[&str],
+    ) -> Result<Vec<(&'n str, &'n Node, &'n Node)>> {
+        let entries = self.map(node, what)?;
+        for (key, key_node, _) in &entries {
+            if !allowed.contains(key) {
+                let mut error = self.error(key_node, format!("unknown key '{key}' in {what}"));
+                if let Some(meant) = nearest(key, allowed.iter().copied()) {
+                    error = error.hint(format!("did you mean '{meant}'?"));
+                }
+                return Err(error.hint(format!("allowed there: {}", allowed.join(", "))));
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Reads a path and returns it relative to the project's root.
+    pub fn path(&self, base: &str, node: &Node, what: &str) -> Result<String> {
+        let written = self.text(node, what)?;
+        paths::join(base, &written).map_err(|problem| self.bad_path(node, what, &written, problem))
+    }
+
+    /// An error about a path.
+    pub fn bad_path(&self, node: &Node, what: &str, written: &str, problem: PathProblem) -> Error {
+        let message = format!("path '{written}' in {what} {problem}");
+        if problem.is_ours() {
+            self.unsupported(node, &message, "use a path inside the project")
+        } else {
+            self.error(node, message)
+        }
+    }
+
+    /// An error about a node of the wrong kind.
+    pub fn wrong(&self, node: &Node, what: &str, expected: &str) -> Error {
+        let found = describe(node);
+        let error = self.error(node, format!("{what} must be {expected}, not {found}"));
+        match &node.kind {
+            NodeKind::Scalar { text, .. } if expected == "text" && !text.is_empty() => {
+                error.hint(format!("put it in quotes: '{text}'"))
+            }
+            _ => error,
+        }
+    }
+
+    /// Refuses a `${…}` anywhere below `node`, keys included.
+    pub fn refuse_templates(&self, node: &Node) -> Result<()> {
+        match &node.kind {
+            NodeKind::Scalar { text, .. } => match template(text) {
+                Some(found) => Err(self
+                    .unsupported(
+                        node,
+                        &format!("templating is not supported yet: '{found}'"),
+                        "write the value out, or write '\\${' for a variable of the shell",
+                    )
+                    .hint("a stage reads values of a params file by listing them in 'params'")),
+                None => Ok(()),
+            },
+            NodeKind::List(items) => items
+                .iter()
+                .try_for_each(|item| self.refuse_templates(item)),
+            NodeKind::Map(entries) => entries.iter().try_for_each(|(key, value)| {
+                self.refuse_templates(key)?;
+                self.refuse_templates(value)
+            }),
+        }
+    }
+}
+
+/// Returns the first `${…}` that no backslash escapes; as in DVC it ends in the same line.
+fn template(text: &str) -> Option<&str> {
+    text.match_indices("${")
+        .filter(|(start, _)| !text[..*start].ends_with('\\'))
+        .find_map(|(start, _)| {
+            let end = start + text[start..].find(['}', '\n'])?;
+            text[end..].starts_with('}').then(|| &text[start..=end])
+        })
+}
+
+fn describe(node: &Node) -> String {
+    match &node.kind {
+        NodeKind::List(_) => "a list".to_owned(),
+        NodeKind::Map(_) => "a mapping".to_owned(),
+        NodeKind::Scalar {
+            is_date: true,
+            text,
+            ..
+        } => format!("the date {text}"),
+        NodeKind::Scalar { text, .. } => match node.as_str() {
+            Some(_) => "text".to_owned(),
+            None if node.is_null() => "nothing".to_owned(),
+            None => format!("'{text}'"),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_templates_that_nothing_escapes() {
+        assert_eq!(template("echo ${a.b} ${c}"), Some("${a.b}"));
+        assert_eq!(template("echo \\${HOME} ${x}"), Some("${x}"));
+        assert_eq!(template("echo \\${HOME}"), None);
+        assert_eq!(template("echo ${unclosed"), None);
+        assert_eq!(template("${a\n}"), None);
+        assert_eq!(template("${a\n} ${b}"), Some("${b}"));
+        assert_eq!(template("$HOME {a}"), None);
+        assert_eq!(template("é${ü}"), Some("${ü}"));
+    }
+}

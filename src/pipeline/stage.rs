@@ -1,0 +1,154 @@
+//! One stage: its command, what it reads, what it writes.
+
+use crate::value::Value;
+use indexmap::IndexMap;
+
+/// A named command with dependencies, params and outputs.
+///
+/// All paths are relative to the project's root, `/` between parts, without `.` and `..`; what
+/// `dvc.lock` must say instead is what [`Stage::written`] returns.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Stage {
+    /// Its key under `stages`.
+    pub name: String,
+    /// What to run.
+    pub cmd: Command,
+    /// Directory of the command, relative to the project's root, empty for the root itself.
+    pub wdir: String,
+    /// Paths it reads, sorted by what was written, without duplicates.
+    pub deps: Vec<String>,
+    /// Params it reads: one entry per file, in the order of the file.
+    pub params: Vec<ParamsDependency>,
+    /// Outputs, metrics and plots, in the order of the file.
+    pub outs: Vec<Output>,
+    /// Never run again.
+    pub frozen: bool,
+    /// Run every time.
+    pub always_changed: bool,
+    /// `live:` of DVC before 2.58, where an old file has it.
+    pub live: Option<Live>,
+    /// Kept as written.
+    pub desc: Option<String>,
+    /// Kept as written.
+    pub meta: Option<Value>,
+    /// What `dvc.yaml` says for those of the paths above that it spells in another way.
+    pub spellings: IndexMap<String, String>,
+}
+
+/// A stage's `cmd`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// A string; each of its lines is run by itself.
+    Text(String),
+    /// A list; each item is run by itself.
+    List(Vec<String>),
+}
+
+impl Default for Command {
+    fn default() -> Self {
+        Command::Text(String::new())
+    }
+}
+
+impl Command {
+    /// Returns what is run, one shell call each, in order.
+    ///
+    /// As in DVC, each line of a text is run by itself; blank ones are passed over. Items of a list
+    /// are run as they are.
+    pub fn lines(&self) -> Vec<&str> {
+        match self {
+            Command::Text(text) => text
+                .lines()
+                .filter(|line| !line.trim().is_empty())
+                .collect(),
+            Command::List(items) => items.iter().map(String::as_str).collect(),
+        }
+    }
+
+    /// Returns the value that `dvc.lock` records.
+    pub fn to_value(&self) -> Value {
+        match self {
+            Command::Text(text) => Value::Str(text.clone()),
+            Command::List(items) => {
+                Value::List(items.iter().map(|item| Value::Str(item.clone())).collect())
+            }
+        }
+    }
+}
+
+/// Keys that a stage reads from one params file; no `keys` means the whole file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParamsDependency {
+    /// The file.
+    pub file: String,
+    /// Dotted keys.
+    pub keys: Option<Vec<String>>,
+}
+
+/// What an output is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputKind {
+    /// `outs`.
+    Out,
+    /// `metrics`.
+    Metric,
+    /// `plots`.
+    Plot,
+}
+
+/// One path that a stage writes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Output {
+    /// The path, relative to the project's root, without a trailing slash.
+    pub path: String,
+    /// The list it stands in.
+    pub kind: OutputKind,
+    /// Whether its contents go to the cache (otherwise to git).
+    pub cache: bool,
+    /// Whether it stays before a run.
+    pub persist: bool,
+    /// Whether it carries training from one checkpoint to the next.
+    pub checkpoint: bool,
+    /// `remote`: where `push` sends it, if not to the default.
+    pub remote: Option<String>,
+    /// Whether `push` sends it.
+    pub push: bool,
+    /// Plot properties and annotations, as written: a map, a list of maps, or null without any.
+    pub props: Value,
+}
+
+/// `live: {dir: {summary, html}}` of DVC 2.0 to 2.33.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Live {
+    /// The directory, relative to the project's root; it is among the outputs as a plot.
+    pub path: String,
+    /// Whether `<dir>.json` is written; it is then among the outputs as a metric.
+    pub summary: bool,
+    /// Whether `<dir>.html` is written.
+    pub html: bool,
+}
+
+impl Stage {
+    /// Whether an output of this stage is a checkpoint.
+    pub fn has_checkpoint(&self) -> bool {
+        self.outs.iter().any(|out| out.checkpoint)
+    }
+
+    /// Returns a path of this stage (dependency, params file, output) as `dvc.yaml` spells it.
+    ///
+    /// That is what stands in `dvc.lock`: relative to `wdir`, `data/` with its slash.
+    pub fn written<'a>(&'a self, path: &'a str) -> &'a str {
+        self.spellings.get(path).map_or(path, String::as_str)
+    }
+
+    /// Returns an output of this stage by its path, or `None`.
+    pub fn out(&self, path: &str) -> Option<&Output> {
+        self.outs.iter().find(|out| out.path == path)
+    }
+
+    /// Lists what this stage reads: dependencies, then params files.
+    pub fn inputs(&self) -> impl Iterator<Item = &str> {
+        let params = self.params.iter().map(|params| params.file.as_str());
+        self.deps.iter().map(String::as_str).chain(params)
+    }
+}

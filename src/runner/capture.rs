@@ -1,0 +1,766 @@
+//! What training waits for: a consistent copy of what the stage has written, and nothing more.
+//!
+//! Outputs are compared by stat with the last capture; unchanged ones cost one `lstat`. Changed files
+//! up to [`IN_MEMORY`] are read into memory, larger ones are reflinked or copied to a folder on the
+//! cache's file system. No hashing, no syncing, no git.
+
+use super::stat::FileStat;
+use crate::error::{Context, Error, Result};
+use crate::pipeline::{Output, Reported, paths};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags};
+use rustix::io::Errno;
+use std::collections::HashMap;
+use std::ffi::CStr;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// The largest file that is read into memory, in bytes; single files up to this size are always read.
+pub const IN_MEMORY: u64 = 1 << 20;
+
+/// One checkpoint's worth of files, as they stood at the signal.
+#[derive(Debug, Default)]
+pub struct Capture {
+    /// The stage that runs, or just ended.
+    pub stage: String,
+    /// Its outputs, in the order of the stage.
+    pub outputs: Vec<CapturedOutput>,
+    /// Other files that belong to the checkpoint: written tracked files, top-level metrics and plots, `dvc.yaml` files.
+    pub files: Vec<CapturedPath>,
+    /// Whether training asked for it; otherwise the stage has ended.
+    pub signalled: bool,
+    /// When it was taken.
+    pub taken_at: Option<SystemTime>,
+    /// Bytes held in memory and in temporary copies.
+    pub bytes: u64,
+    /// What `dvc.yaml` files report at this moment.
+    pub reported: Arc<Reported>,
+}
+
+/// One output at the moment of a capture.
+#[derive(Debug)]
+pub struct CapturedOutput {
+    /// As in the stage.
+    pub path: String,
+    /// What was there.
+    pub content: CapturedContent,
+}
+
+/// What an output was at the moment of a capture.
+#[derive(Debug)]
+pub enum CapturedContent {
+    /// It did not exist.
+    Missing,
+    /// A file.
+    File(CapturedFile),
+    /// A directory, as what changed since the capture before; `complete` if nothing is known of one.
+    Directory {
+        /// Whether nothing was known of it before, so that `changed` is all of it.
+        complete: bool,
+        /// New and changed files by path below it.
+        changed: Vec<(String, CapturedFile)>,
+        /// Files that are gone.
+        removed: Vec<String>,
+    },
+}
+
+/// A file outside the stage's outputs; absent if it was removed.
+#[derive(Debug)]
+pub struct CapturedPath {
+    /// Relative to the work tree.
+    pub path: PathBuf,
+    /// What was there.
+    pub file: Option<CapturedFile>,
+}
+
+/// A regular file's bytes, wherever they are now.
+#[derive(Debug)]
+pub struct CapturedFile {
+    /// Its bytes.
+    pub content: Content,
+    /// Whether its owner may execute it.
+    pub executable: bool,
+}
+
+/// Where captured bytes are.
+#[derive(Debug)]
+pub enum Content {
+    /// The same as in the capture before.
+    Unchanged,
+    /// In memory.
+    Bytes(Vec<u8>),
+    /// In a temporary copy of this many bytes.
+    Copy {
+        /// Where the copy is.
+        path: PathBuf,
+        /// Bytes.
+        size: u64,
+    },
+    /// A symbolic link with this target (files outside outputs only; outputs are followed).
+    Link(Vec<u8>),
+}
+
+/// Remembers what each output looked like when it was last captured.
+#[derive(Debug)]
+pub struct Capturer {
+    root: PathBuf,
+    copies: PathBuf,
+    trust_stat: bool,
+    next_copy: u64,
+    files: HashMap<String, Seen>,
+    directories: HashMap<String, SeenDirectory>,
+}
+
+/// A file as it was when its bytes were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    link: FileStat,
+    target: FileStat,
+    settled: bool,
+}
+
+#[derive(Debug, Default)]
+struct SeenDirectory {
+    files: HashMap<Box<CStr>, (Seen, u32)>,
+    directories: HashMap<Box<CStr>, (SeenDirectory, u32)>,
+    pass: u32,
+}
+
+impl Capturer {
+    /// Makes a capturer for the project at `root` whose large copies go to the folder `copies`, which exists.
+    pub fn new(root: &Path, copies: &Path, trust_stat: bool) -> Self {
+        Capturer {
+            root: root.to_owned(),
+            copies: copies.to_owned(),
+            trust_stat,
+            next_copy: 0,
+            files: HashMap::new(),
+            directories: HashMap::new(),
+        }
+    }
+
+    /// Forgets all stats, so that the next capture is complete: after a record failed.
+    pub fn forget(&mut self) {
+        self.files.clear();
+        self.directories.clear();
+    }
+
+    /// Forgets the stats of one output, which is captured in full next time.
+    pub fn forget_output(&mut self, path: &str) {
+        self.files.remove(path);
+        self.directories.remove(path);
+    }
+
+    /// Captures outputs at time `now`. On error nothing is remembered of the output that failed.
+    pub fn outputs(
+        &mut self,
+        outputs: &[Output],
+        now: SystemTime,
+        capture: &mut Capture,
+    ) -> Result<()> {
+        for output in outputs {
+            let content = self
+                .output(&output.path, nanos(now), &mut capture.bytes)
+                .inspect_err(|_| self.forget_output(&output.path))?;
+            capture.outputs.push(CapturedOutput {
+                path: output.path.clone(),
+                content,
+            });
+        }
+        Ok(())
+    }
+
+    /// Captures a file, or a directory of files, that is no output but belongs to git: `path` as that of
+    /// an output, `tree_path` from the top of the work tree. `outputs` may lie inside, and stay as they are.
+    pub fn report(
+        &mut self,
+        path: &str,
+        tree_path: &Path,
+        outputs: &[Output],
+        now: SystemTime,
+        capture: &mut Capture,
+    ) -> Result<()> {
+        let content = self
+            .output(path, nanos(now), &mut capture.bytes)
+            .inspect_err(|_| self.forget_output(path))?;
+        let mut add = |path: PathBuf, file| capture.files.push(CapturedPath { path, file });
+        match content {
+            CapturedContent::Missing => add(tree_path.to_owned(), None),
+            CapturedContent::File(file) => add(tree_path.to_owned(), Some(file)),
+            CapturedContent::Directory {
+                complete,
+                changed,
+                removed,
+            } => {
+                let holds_output = outputs.iter().any(|out| paths::is_within(&out.path, path));
+                if complete && !holds_output {
+                    add(tree_path.to_owned(), None);
+                }
+                let is_ours = |below: &String| {
+                    let full = format!("{path}/{below}");
+                    !outputs.iter().any(|out| paths::is_within(&full, &out.path))
+                };
+                for below in removed.into_iter().filter(is_ours) {
+                    add(tree_path.join(below), None);
+                }
+                for (below, file) in changed {
+                    if is_ours(&below) {
+                        add(tree_path.join(below), Some(file));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Captures a file that is no output, by its path in the work tree at `worktree`.
+    ///
+    /// A folder, a socket and the like are passed over: `None`.
+    pub fn path(
+        &mut self,
+        worktree: &Path,
+        path: &Path,
+        bytes: &mut u64,
+    ) -> Result<Option<CapturedPath>> {
+        let full = worktree.join(path);
+        let doing = || format!("cannot read '{}'", path.display());
+        let file = match rustix::fs::lstat(&full) {
+            Err(Errno::NOENT | Errno::NOTDIR) => None,
+            Err(errno) => return Err(errno).context(doing),
+            Ok(stat) => {
+                let stat = FileStat::from_rustix(&stat);
+                if stat.is_symlink() {
+                    let target = rustix::fs::readlink(&full, Vec::new()).context(doing)?;
+                    Some(CapturedFile {
+                        content: Content::Link(target.into_bytes()),
+                        executable: false,
+                    })
+                } else if stat.is_file() {
+                    let file =
+                        rustix::fs::open(&full, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+                            .context(doing)?;
+                    Some(self.read(file, &full, stat, bytes).context(doing)?)
+                } else {
+                    return Ok(None);
+                }
+            }
+        };
+        Ok(Some(CapturedPath {
+            path: path.to_owned(),
+            file,
+        }))
+    }
+
+    fn output(&mut self, path: &str, now: i128, bytes: &mut u64) -> Result<CapturedContent> {
+        let full = self.root.join(path);
+        let doing = || format!("cannot read output '{path}'");
+        let (link, target) = match stats(&full) {
+            Ok(both) => both,
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {
+                self.files.remove(path);
+                self.directories.remove(path);
+                return Ok(CapturedContent::Missing);
+            }
+            Err(errno) => return Err(errno).context(doing),
+        };
+        if target.is_dir() {
+            self.files.remove(path);
+            let known = self.directories.remove(path);
+            let complete = known.is_none();
+            let mut directory = known.unwrap_or_default();
+            let mut walk = DirectoryWalk {
+                capturer: self,
+                now,
+                bytes,
+                changed: Vec::new(),
+                removed: Vec::new(),
+            };
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let descriptor = rustix::fs::open(&full, flags, Mode::empty()).context(doing)?;
+            walk.directory(descriptor, &full, "", &mut directory, 0)
+                .context(doing)?;
+            let (changed, removed) = (walk.changed, walk.removed);
+            self.directories.insert(path.to_owned(), directory);
+            return Ok(CapturedContent::Directory {
+                complete,
+                changed,
+                removed,
+            });
+        }
+        self.directories.remove(path);
+        if !target.is_file() {
+            return Err(Error::refused(format!(
+                "output '{path}' is neither a file nor a directory"
+            )));
+        }
+        let seen = Seen {
+            link,
+            target,
+            settled: self.trust_stat && target.is_settled(now),
+        };
+        let unchanged =
+            target.size > IN_MEMORY && self.files.get(path).is_some_and(|last| last.tells(&seen));
+        if unchanged {
+            return Ok(CapturedContent::File(CapturedFile {
+                content: Content::Unchanged,
+                executable: target.is_executable(),
+            }));
+        }
+        self.files.remove(path);
+        let file = rustix::fs::open(&full, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+            .context(doing)?;
+        let captured = self.read(file, &full, target, bytes).context(doing)?;
+        self.files.insert(path.to_owned(), seen);
+        Ok(CapturedContent::File(captured))
+    }
+
+    /// Reads a small file, copies a large one. `stat` was taken before.
+    fn read(
+        &mut self,
+        file: OwnedFd,
+        path: &Path,
+        stat: FileStat,
+        bytes: &mut u64,
+    ) -> std::io::Result<CapturedFile> {
+        *bytes += stat.size;
+        let executable = stat.is_executable();
+        if stat.size <= IN_MEMORY {
+            let mut content = Vec::with_capacity(stat.size as usize + 1);
+            std::fs::File::from(file)
+                .take(IN_MEMORY * 2)
+                .read_to_end(&mut content)?;
+            // Longer than it was a moment ago: somebody appends to it. What is missing would be the newest part.
+            if content.len() as u64 <= IN_MEMORY {
+                return Ok(CapturedFile {
+                    content: Content::Bytes(content),
+                    executable,
+                });
+            }
+        }
+        let copy = self.copies.join(self.next_copy.to_string());
+        self.next_copy += 1;
+        reflink_copy::reflink_or_copy(path, &copy)?;
+        Ok(CapturedFile {
+            content: Content::Copy {
+                path: copy,
+                size: stat.size,
+            },
+            executable,
+        })
+    }
+}
+
+impl Seen {
+    /// Whether a file that was seen like this, and now looks like `now`, has the bytes it had then.
+    fn tells(&self, now: &Seen) -> bool {
+        self.settled && self.link == now.link && self.target == now.target
+    }
+}
+
+/// One pass over an output directory.
+struct DirectoryWalk<'a> {
+    capturer: &'a mut Capturer,
+    now: i128,
+    bytes: &'a mut u64,
+    changed: Vec<(String, CapturedFile)>,
+    removed: Vec<String>,
+}
+
+/// How deep a directory may be; links to folders above would otherwise never end.
+const DEEPEST: usize = 64;
+
+impl DirectoryWalk<'_> {
+    fn directory(
+        &mut self,
+        descriptor: OwnedFd,
+        path: &Path,
+        prefix: &str,
+        known: &mut SeenDirectory,
+        depth: usize,
+    ) -> std::io::Result<()> {
+        if depth > DEEPEST {
+            return Err(std::io::Error::other(format!(
+                "more than {DEEPEST} folders deep at '{}'",
+                path.display()
+            )));
+        }
+        known.pass = known.pass.wrapping_add(1);
+        let pass = known.pass;
+        let mut entries = Dir::read_from(&descriptor)?;
+        while let Some(entry) = entries.read() {
+            let entry = entry?;
+            let name = entry.file_name();
+            if matches!(name.to_bytes(), b"." | b"..") {
+                continue;
+            }
+            let Some((link, target)) = stats_at(&descriptor, name)? else {
+                continue;
+            };
+            if target.is_dir() {
+                let text = utf8(name, path)?;
+                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                let below = rustix::fs::openat(&descriptor, name, flags, Mode::empty())?;
+                let (directory, last_pass) = known.directories.entry(name.into()).or_default();
+                *last_pass = pass;
+                self.directory(
+                    below,
+                    &path.join(text),
+                    &format!("{prefix}{text}/"),
+                    directory,
+                    depth + 1,
+                )?;
+                continue;
+            }
+            if !target.is_file() {
+                continue;
+            }
+            let seen = Seen {
+                link,
+                target,
+                settled: self.capturer.trust_stat && target.is_settled(self.now),
+            };
+            if let Some((last, last_pass)) = known.files.get_mut(name) {
+                *last_pass = pass;
+                if last.tells(&seen) {
+                    continue;
+                }
+                // Not known until it has been read.
+                last.settled = false;
+            }
+            let text = utf8(name, path)?;
+            let file = rustix::fs::openat(
+                &descriptor,
+                name,
+                OFlags::RDONLY | OFlags::CLOEXEC,
+                Mode::empty(),
+            )?;
+            let captured = self
+                .capturer
+                .read(file, &path.join(text), target, self.bytes)?;
+            self.changed.push((format!("{prefix}{text}"), captured));
+            known.files.insert(name.into(), (seen, pass));
+        }
+        self.forget_gone(prefix, known, pass);
+        Ok(())
+    }
+
+    fn forget_gone(&mut self, prefix: &str, known: &mut SeenDirectory, pass: u32) {
+        known.files.retain(|name, (_, last)| {
+            let here = *last == pass;
+            if !here {
+                self.removed
+                    .push(format!("{prefix}{}", name.to_string_lossy()));
+            }
+            here
+        });
+        let removed = &mut self.removed;
+        known.directories.retain(|name, (directory, last)| {
+            let here = *last == pass;
+            if !here {
+                directory.list(&format!("{prefix}{}/", name.to_string_lossy()), removed);
+            }
+            here
+        });
+    }
+}
+
+impl SeenDirectory {
+    fn list(&self, prefix: &str, into: &mut Vec<String>) {
+        into.extend(
+            self.files
+                .keys()
+                .map(|name| format!("{prefix}{}", name.to_string_lossy())),
+        );
+        for (name, (directory, _)) in &self.directories {
+            directory.list(&format!("{prefix}{}/", name.to_string_lossy()), into);
+        }
+    }
+}
+
+fn utf8<'n>(name: &'n CStr, folder: &Path) -> std::io::Result<&'n str> {
+    let refuse = |_| {
+        std::io::Error::other(format!(
+            "'{}' in '{}' is not UTF-8",
+            name.to_string_lossy(),
+            folder.display()
+        ))
+    };
+    name.to_str().map_err(refuse)
+}
+
+/// Returns the stat of a path and of what it links to.
+fn stats(path: &Path) -> Result<(FileStat, FileStat), Errno> {
+    let link = FileStat::from_rustix(&rustix::fs::lstat(path)?);
+    let target = if link.is_symlink() {
+        FileStat::from_rustix(&rustix::fs::stat(path)?)
+    } else {
+        link
+    };
+    Ok((link, target))
+}
+
+/// The same below a folder; `None` for what vanished meanwhile, and for dangling links.
+fn stats_at(folder: impl AsFd, name: &CStr) -> Result<Option<(FileStat, FileStat)>, Errno> {
+    let absent_is_none = |result: Result<rustix::fs::Stat, Errno>| match result {
+        Ok(stat) => Ok(Some(FileStat::from_rustix(&stat))),
+        Err(Errno::NOENT | Errno::LOOP) => Ok(None),
+        Err(errno) => Err(errno),
+    };
+    let Some(link) = absent_is_none(rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW))?
+    else {
+        return Ok(None);
+    };
+    if !link.is_symlink() {
+        return Ok(Some((link, link)));
+    }
+    let target = absent_is_none(rustix::fs::statat(&folder, name, AtFlags::empty()))?;
+    Ok(target.map(|target| (link, target)))
+}
+
+/// Returns nanoseconds since the epoch.
+pub fn nanos(time: SystemTime) -> i128 {
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => after.as_nanos() as i128,
+        Err(before) => -(before.duration().as_nanos() as i128),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::disallowed_methods,
+        reason = "stats of files are compared with the clock"
+    )]
+
+    use super::*;
+    use crate::pipeline::OutputKind;
+    use crate::value::Value;
+    use std::time::Duration;
+
+    struct Project {
+        root: tempfile::TempDir,
+        copies: tempfile::TempDir,
+        capturer: Capturer,
+        now: SystemTime,
+    }
+
+    impl Project {
+        fn new() -> Self {
+            let (root, copies) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+            let capturer = Capturer::new(root.path(), copies.path(), true);
+            // An hour on: every stat is settled, unless a test turns the clock back.
+            let now = SystemTime::now() + Duration::from_secs(3600);
+            Project {
+                root,
+                copies,
+                capturer,
+                now,
+            }
+        }
+
+        fn write(&self, path: &str, content: impl AsRef<[u8]>) {
+            let path = self.root.path().join(path);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, content).unwrap();
+        }
+
+        fn capture(&mut self, path: &str) -> CapturedContent {
+            let output = Output {
+                path: path.into(),
+                kind: OutputKind::Out,
+                cache: true,
+                persist: false,
+                checkpoint: true,
+                remote: None,
+                push: true,
+                props: Value::Null,
+            };
+            let mut capture = Capture::default();
+            self.capturer
+                .outputs(&[output], self.now, &mut capture)
+                .unwrap();
+            capture.outputs.remove(0).content
+        }
+
+        fn directory(&mut self, path: &str) -> (bool, Vec<String>, Vec<String>) {
+            match self.capture(path) {
+                CapturedContent::Directory {
+                    complete,
+                    changed,
+                    mut removed,
+                } => {
+                    let mut changed: Vec<_> = changed.into_iter().map(|(path, _)| path).collect();
+                    changed.sort();
+                    removed.sort();
+                    (complete, changed, removed)
+                }
+                other => panic!("not a directory: {other:?}"),
+            }
+        }
+    }
+
+    fn big(byte: u8) -> Vec<u8> {
+        vec![byte; IN_MEMORY as usize + 1]
+    }
+
+    #[test]
+    fn a_missing_output_is_missing() {
+        assert!(matches!(
+            Project::new().capture("model.pt"),
+            CapturedContent::Missing
+        ));
+    }
+
+    #[test]
+    fn a_small_file_is_read_every_time() {
+        let mut project = Project::new();
+        project.write("model.pt", "one");
+        for _ in 0..2 {
+            let content = project.capture("model.pt");
+            assert!(
+                matches!(content, CapturedContent::File(CapturedFile { content: Content::Bytes(ref bytes), .. }) if bytes == b"one")
+            );
+        }
+    }
+
+    #[test]
+    fn a_large_file_is_copied_once_while_it_stays_as_it_is() {
+        let mut project = Project::new();
+        project.write("model.pt", big(1));
+        let CapturedContent::File(CapturedFile {
+            content: Content::Copy { path, size },
+            ..
+        }) = project.capture("model.pt")
+        else {
+            panic!("not copied")
+        };
+        assert_eq!(
+            (size, fs_err::read(&path).unwrap()),
+            (IN_MEMORY + 1, big(1))
+        );
+        assert!(path.starts_with(project.copies.path()));
+        assert!(matches!(
+            project.capture("model.pt"),
+            CapturedContent::File(CapturedFile {
+                content: Content::Unchanged,
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn a_stat_that_is_too_young_is_not_trusted() {
+        let mut project = Project::new();
+        project.now = SystemTime::now();
+        project.write("model.pt", big(1));
+        project.capture("model.pt");
+        project.now += Duration::from_secs(3600);
+        assert!(matches!(
+            project.capture("model.pt"),
+            CapturedContent::File(CapturedFile {
+                content: Content::Copy { .. },
+                ..
+            })
+        ));
+        assert!(matches!(
+            project.capture("model.pt"),
+            CapturedContent::File(CapturedFile {
+                content: Content::Unchanged,
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn a_link_is_followed_and_a_changed_target_is_seen() {
+        let mut project = Project::new();
+        project.write("a.pt", big(1));
+        project.write("b.pt", big(2));
+        let link = project.root.path().join("model.pt");
+        std::os::unix::fs::symlink("a.pt", &link).unwrap();
+        project.capture("model.pt");
+        fs_err::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink("b.pt", &link).unwrap();
+        let CapturedContent::File(CapturedFile {
+            content: Content::Copy { path, .. },
+            ..
+        }) = project.capture("model.pt")
+        else {
+            panic!("not copied")
+        };
+        assert_eq!(fs_err::read(path).unwrap(), big(2));
+    }
+
+    #[test]
+    fn a_directory_says_what_changed_and_what_went() {
+        let mut project = Project::new();
+        project.write("out/a", "1");
+        project.write("out/sub/b", "1");
+        project.write("out/sub/deep/c", "1");
+        assert_eq!(
+            project.directory("out"),
+            (
+                true,
+                vec!["a".into(), "sub/b".into(), "sub/deep/c".into()],
+                vec![]
+            )
+        );
+        assert_eq!(project.directory("out"), (false, vec![], vec![]));
+        project.write("out/sub/b", "22");
+        fs_err::remove_dir_all(project.root.path().join("out/sub/deep")).unwrap();
+        fs_err::remove_file(project.root.path().join("out/a")).unwrap();
+        assert_eq!(
+            project.directory("out"),
+            (
+                false,
+                vec!["sub/b".into()],
+                vec!["a".into(), "sub/deep/c".into()]
+            )
+        );
+    }
+
+    #[test]
+    fn forgetting_makes_the_next_capture_complete() {
+        let mut project = Project::new();
+        project.write("out/a", "1");
+        project.directory("out");
+        project.capturer.forget();
+        assert_eq!(project.directory("out"), (true, vec!["a".into()], vec![]));
+    }
+
+    #[test]
+    fn a_directory_that_became_a_file_and_back_is_complete() {
+        let mut project = Project::new();
+        project.write("out/a", "1");
+        project.directory("out");
+        fs_err::remove_dir_all(project.root.path().join("out")).unwrap();
+        project.write("out", "file");
+        assert!(matches!(project.capture("out"), CapturedContent::File(_)));
+        fs_err::remove_file(project.root.path().join("out")).unwrap();
+        project.write("out/a", "1");
+        assert_eq!(project.directory("out"), (true, vec!["a".into()], vec![]));
+    }
+
+    #[test]
+    fn another_file_keeps_its_link_and_its_absence() {
+        let mut project = Project::new();
+        std::os::unix::fs::symlink("nowhere", project.root.path().join("link")).unwrap();
+        let (root, mut bytes) = (project.root.path().to_owned(), 0);
+        let link = project
+            .capturer
+            .path(&root, Path::new("link"), &mut bytes)
+            .unwrap()
+            .unwrap();
+        assert!(
+            matches!(link.file, Some(CapturedFile { content: Content::Link(target), .. }) if target == b"nowhere")
+        );
+        let gone = project
+            .capturer
+            .path(&root, Path::new("gone"), &mut bytes)
+            .unwrap()
+            .unwrap();
+        assert!(gone.file.is_none());
+    }
+}

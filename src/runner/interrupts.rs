@@ -1,0 +1,139 @@
+//! Ctrl-C, TERM and HUP while a stage runs.
+//!
+//! The terminal sends SIGINT to the whole foreground group, so training has it already; a signal that a
+//! process sent to us alone is forwarded. When git started us, git forwards its own SIGINT a moment
+//! after the terminal's: presses closer than [`ONE_PRESS`] are one. Signals that were ignored when we
+//! started (`nohup`) stay ignored.
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::backend::SignalDelivery;
+use signal_hook::iterator::exfiltrator::origin::WithOrigin;
+use signal_hook::low_level::siginfo::{Cause, Origin};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+/// Two signals closer than this are one press.
+pub const ONE_PRESS: Duration = Duration::from_millis(300);
+/// How long a signal that a process sent may take to end training by itself, having reached the whole group, before we forward it.
+pub const FORWARD_AFTER: Duration = Duration::from_millis(100);
+
+/// What to do about the signals that arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Press {
+    /// First press: finish; forward the signal if training does not end by itself.
+    First {
+        /// Whether training may not have it yet.
+        forward: bool,
+    },
+    /// Second press: kill.
+    Second,
+}
+
+/// Catches the signals from its creation to its end.
+pub struct Interrupts {
+    delivery: SignalDelivery<UnixStream, WithOrigin>,
+    presses: Presses,
+}
+
+impl Interrupts {
+    /// Starts to catch SIGINT, SIGTERM and SIGHUP, except those that are ignored.
+    pub fn catch() -> std::io::Result<Self> {
+        let ignored = ignored_signals();
+        let signals: Vec<_> = [SIGINT, SIGTERM, SIGHUP]
+            .into_iter()
+            .filter(|&signal| ignored & (1 << (signal - 1)) == 0)
+            .collect();
+        let (read, write) = UnixStream::pair()?;
+        let delivery = SignalDelivery::with_pipe(read, write, WithOrigin::default(), signals)?;
+        Ok(Interrupts {
+            delivery,
+            presses: Presses::default(),
+        })
+    }
+
+    /// Returns what to poll for readability.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.delivery.get_read().as_fd()
+    }
+
+    /// Returns the signal of the first press, or `None` if there was none.
+    pub fn signal(&self) -> Option<i32> {
+        self.presses.first.map(|(signal, _)| signal)
+    }
+
+    /// Takes what arrived; `None` if it was nothing new.
+    pub fn take(&mut self) -> Option<Press> {
+        let origins: Vec<Origin> = self.delivery.pending().collect();
+        origins
+            .into_iter()
+            .filter_map(|origin| {
+                self.presses
+                    .press(origin.signal, origin.cause == Cause::Kernel, Instant::now())
+            })
+            .last()
+    }
+}
+
+/// The rule, apart from the operating system and the clock.
+#[derive(Debug, Default)]
+struct Presses {
+    first: Option<(i32, Instant)>,
+    last: Option<Instant>,
+}
+
+impl Presses {
+    fn press(&mut self, signal: i32, from_terminal: bool, now: Instant) -> Option<Press> {
+        let last = self.last.replace(now);
+        match self.first {
+            None => {
+                self.first = Some((signal, now));
+                Some(Press::First {
+                    forward: !from_terminal,
+                })
+            }
+            Some(_) if last.is_some_and(|last| now.duration_since(last) < ONE_PRESS) => None,
+            Some(_) => Some(Press::Second),
+        }
+    }
+}
+
+/// Returns the mask of signals that are ignored, from `/proc/self/status`; none where there is no such file.
+fn ignored_signals() -> u64 {
+    let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_signals_within_a_millisecond_are_one_press() {
+        let mut presses = Presses::default();
+        let start = Instant::now();
+        assert_eq!(
+            presses.press(SIGINT, true, start),
+            Some(Press::First { forward: false })
+        );
+        assert_eq!(
+            presses.press(SIGINT, false, start + Duration::from_millis(1)),
+            None
+        );
+        assert_eq!(
+            presses.press(SIGINT, true, start + Duration::from_millis(400)),
+            Some(Press::Second)
+        );
+        assert_eq!(presses.first.map(|(signal, _)| signal), Some(SIGINT));
+    }
+
+    #[test]
+    fn a_signal_sent_to_us_alone_is_forwarded() {
+        assert_eq!(
+            Presses::default().press(SIGTERM, false, Instant::now()),
+            Some(Press::First { forward: true })
+        );
+    }
+}

@@ -1,0 +1,21 @@
+//! Child processes, the signal file, and what training waits for.
+//!
+//! [`Runner::run_stage`] is one event loop per stage: it waits for the signal file, for the end of the
+//! command, for Ctrl-C and for the recorder. It captures (see [`capture`]) and hands captures to a
+//! [`Recorder`]; it never hashes, never syncs, never writes refs or notes itself.
+
+pub mod browser;
+pub mod capture;
+pub mod children;
+pub mod command;
+pub mod interrupts;
+pub mod maintenance;
+pub mod reports;
+pub mod stage;
+pub mod stat;
+pub mod wake;
+pub mod watch;
+
+pub use capture::{Capture, CapturedFile, CapturedOutput};
+pub use interrupts::Interrupts;
+pub use stage::{Recorder, Runner, StageEnd, StageRun};

@@ -1,0 +1,125 @@
+//! When an unchanged stat means unchanged content.
+//!
+//! A file that is written twice within the clock's grain can have one stat for two contents. So a stat
+//! is only trusted if it was already older than the grain when the content was read: the rule git uses
+//! for its index ("racy git"), with ctime beside mtime, since mtime can be set at will.
+
+use std::time::Duration;
+
+/// What tells one content of a file from another without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileStat {
+    /// Device.
+    pub device: u64,
+    /// Inode.
+    pub inode: u64,
+    /// Mode with the file type.
+    pub mode: u32,
+    /// Bytes.
+    pub size: u64,
+    /// Nanoseconds since the epoch.
+    pub mtime: i128,
+    /// Nanoseconds since the epoch.
+    pub ctime: i128,
+}
+
+/// How close to "now" a time stamp may be and still tell two writes apart on ordinary file systems.
+const FINE_GRAIN: Duration = Duration::from_millis(20);
+/// The same on file systems that store whole seconds (or two, as FAT does).
+const COARSE_GRAIN: Duration = Duration::from_secs(2);
+
+impl FileStat {
+    /// Takes over what `lstat` or `fstat` said.
+    pub fn from_rustix(stat: &rustix::fs::Stat) -> Self {
+        let nanos = |seconds: i128, nanos: i128| seconds * 1_000_000_000 + nanos;
+        FileStat {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            mode: stat.st_mode,
+            size: stat.st_size as u64,
+            mtime: nanos(stat.st_mtime.into(), stat.st_mtime_nsec.into()),
+            ctime: nanos(stat.st_ctime.into(), stat.st_ctime_nsec.into()),
+        }
+    }
+
+    /// Whether it is a regular file.
+    pub fn is_file(&self) -> bool {
+        rustix::fs::FileType::from_raw_mode(self.mode).is_file()
+    }
+
+    /// Whether it is a directory.
+    pub fn is_dir(&self) -> bool {
+        rustix::fs::FileType::from_raw_mode(self.mode).is_dir()
+    }
+
+    /// Whether it is a symbolic link.
+    pub fn is_symlink(&self) -> bool {
+        rustix::fs::FileType::from_raw_mode(self.mode).is_symlink()
+    }
+
+    /// Whether the owner may execute it.
+    pub fn is_executable(&self) -> bool {
+        self.mode & 0o100 != 0
+    }
+
+    /// The later of mtime and ctime, in nanoseconds since the epoch.
+    pub fn newest(&self) -> i128 {
+        self.mtime.max(self.ctime)
+    }
+
+    /// Whether a content read at `read_at` (nanoseconds since the epoch) can be told by this stat from all later ones.
+    pub fn is_settled(&self, read_at: i128) -> bool {
+        let whole_seconds = self.mtime % 1_000_000_000 == 0 && self.ctime % 1_000_000_000 == 0;
+        let grain = if whole_seconds {
+            COARSE_GRAIN
+        } else {
+            FINE_GRAIN
+        };
+        read_at - self.newest() > grain.as_nanos() as i128
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stat(mtime: i128, ctime: i128) -> FileStat {
+        FileStat {
+            device: 1,
+            inode: 2,
+            mode: 0o100_644,
+            size: 3,
+            mtime,
+            ctime,
+        }
+    }
+
+    const SECOND: i128 = 1_000_000_000;
+    const MILLI: i128 = 1_000_000;
+
+    #[test]
+    fn a_stat_younger_than_the_grain_is_not_trusted() {
+        let at = 100 * SECOND + 7;
+        assert!(!stat(at, at).is_settled(at + 19 * MILLI));
+        assert!(stat(at, at).is_settled(at + 21 * MILLI));
+    }
+
+    #[test]
+    fn ctime_counts_even_if_mtime_was_set_back() {
+        let at = 100 * SECOND + 7;
+        assert!(!stat(SECOND, at).is_settled(at + 5 * MILLI));
+    }
+
+    #[test]
+    fn whole_seconds_need_two_seconds() {
+        let at = 100 * SECOND;
+        assert!(!stat(at, at).is_settled(at + SECOND + 500 * MILLI));
+        assert!(stat(at, at).is_settled(at + 2 * SECOND + MILLI));
+    }
+
+    #[test]
+    fn a_clock_that_went_back_trusts_nothing() {
+        let at = 100 * SECOND + 7;
+        assert!(!stat(at, at).is_settled(at - 3600 * SECOND));
+    }
+}

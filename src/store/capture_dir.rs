@@ -1,0 +1,173 @@
+//! Where copies of outputs wait to be recorded: a folder per run, with a lock that dies with the run.
+//!
+//! It lies in `<cache>/git-exp/`, which DVC's `gc` passes over (its objects lie one level below two
+//! letters), so that a copy becomes an object by rename; or in `.dvc/tmp/git-exp/` where the cache is
+//! on another file system than the project, so that training waits for a copy on one disk only.
+//! Beside what the run puts there it holds `lock` and `owner`, the git directory of the run's worktree.
+
+use super::cache::Cache;
+use crate::error::{Context, Error, Result};
+use std::fs::{File, TryLockError};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+const LOCK: &str = "lock";
+const OWNER: &str = "owner";
+
+/// A run's folder, locked for as long as this value lives; dropping it keeps the folder.
+#[derive(Debug)]
+pub struct CaptureDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl CaptureDir {
+    /// Returns the folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns how many bytes can still be written beside the captures.
+    pub fn free_space(&self) -> Result<u64> {
+        free_space(&self.path)
+    }
+
+    /// Removes the folder with everything in it.
+    pub fn remove(self) -> Result<()> {
+        fs_err::remove_dir_all(&self.path)
+            .context(|| format!("cannot remove '{}'", self.path.display()))
+    }
+}
+
+impl Cache {
+    /// Creates the folder of a run in the worktree whose git directory is `owner`.
+    pub fn capture_dir(&self, owner: &Path) -> Result<CaptureDir> {
+        let base = self.captures_base()?;
+        // A scan for leftovers may take the lock between two of these steps; a fresh name is free.
+        for _ in 0..10 {
+            let path = tempfile::Builder::new()
+                .prefix("run-")
+                .tempdir_in(&base)
+                .context(|| format!("cannot create a folder in '{}'", base.display()))?
+                .keep();
+            let make = || -> io::Result<Option<File>> {
+                fs_err::write(path.join(OWNER), owner.as_os_str().as_bytes())?;
+                let lock = fs_err::File::create_new(path.join(LOCK))?.into_file();
+                take(&path, lock)
+            };
+            let lock = make().context(|| format!("cannot prepare '{}'", path.display()))?;
+            if let Some(_lock) = lock {
+                return Ok(CaptureDir { path, _lock });
+            }
+        }
+        Err(Error::io(format!(
+            "cannot lock a folder in '{}'",
+            base.display()
+        )))
+    }
+
+    /// Returns, locked, the folders that killed runs of the worktree `owner` left behind.
+    pub fn leftover_captures(&self, owner: &Path) -> Result<Vec<CaptureDir>> {
+        let mut leftovers = Vec::new();
+        for base in self.captures_bases() {
+            let cannot = || format!("cannot list '{}'", base.display());
+            let entries = match fs_err::read_dir(&base) {
+                Ok(entries) => entries,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error).context(cannot),
+            };
+            for entry in entries {
+                let path = entry.context(cannot)?.path();
+                // A folder that vanishes, or belongs to another repository, is nobody's loss.
+                let owned = fs_err::read(path.join(OWNER))
+                    .is_ok_and(|found| found == owner.as_os_str().as_bytes());
+                if !owned {
+                    continue;
+                }
+                let lock = fs_err::File::open(path.join(LOCK))
+                    .and_then(|lock| take(&path, lock.into_file()));
+                if let Ok(Some(_lock)) = lock {
+                    leftovers.push(CaptureDir { path, _lock });
+                }
+            }
+        }
+        leftovers.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(leftovers)
+    }
+
+    fn captures_bases(&self) -> [PathBuf; 2] {
+        [
+            self.dir.join("git-exp"),
+            self.project.join(".dvc/tmp/git-exp"),
+        ]
+    }
+
+    /// Creates and returns the folder for captures on the file system of the outputs.
+    fn captures_base(&self) -> Result<PathBuf> {
+        let cannot = |path: &Path| format!("cannot create the directory '{}'", path.display());
+        self.create_dir(&self.dir).context(|| cannot(&self.dir))?;
+        let device = |path: &Path| fs_err::metadata(path).map(|stat| stat.dev());
+        let same = device(&self.dir).ok() == device(&self.project).ok();
+        let [in_cache, in_project] = self.captures_bases();
+        let base = if same { in_cache } else { in_project };
+        self.create_dir(&base).context(|| cannot(&base))?;
+        Ok(base)
+    }
+}
+
+/// Returns how many bytes an ordinary user can still write on the file system of `path`.
+pub fn free_space(path: &Path) -> Result<u64> {
+    let stat = rustix::fs::statvfs(path)
+        .context(|| format!("cannot find out the free space at '{}'", path.display()))?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// Locks the folder, or returns `None` if another process has it, or had it and removed it.
+fn take(dir: &Path, lock: File) -> io::Result<Option<File>> {
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    let ours = lock.metadata()?;
+    let there = fs_err::metadata(dir.join(LOCK));
+    Ok(there
+        .is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino()))
+        .then_some(lock))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_what_a_killed_run_left_behind_and_only_that() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::new(root.path().join(".dvc/cache"), root.path());
+        fs_err::create_dir(root.path().join(".dvc")).unwrap();
+        let owner = Path::new("/repo/.git");
+        assert!(cache.leftover_captures(owner).unwrap().is_empty());
+
+        let running = cache.capture_dir(owner).unwrap();
+        let killed = cache.capture_dir(owner).unwrap();
+        let killed_path = killed.path().to_owned();
+        fs_err::write(killed.path().join("model"), "x").unwrap();
+        drop(killed);
+        drop(cache.capture_dir(Path::new("/other/.git")).unwrap());
+        assert!(killed_path.starts_with(root.path().join(".dvc/cache/git-exp")));
+
+        let leftovers = cache.leftover_captures(owner).unwrap();
+        assert_eq!(leftovers.len(), 1);
+        assert_eq!(leftovers[0].path(), killed_path);
+        // They are ours now.
+        assert!(cache.leftover_captures(owner).unwrap().is_empty());
+        for leftover in leftovers {
+            leftover.remove().unwrap();
+        }
+        assert!(!killed_path.exists());
+        assert!(running.path().exists());
+        assert!(running.free_space().unwrap() > 0);
+    }
+}

@@ -1,0 +1,130 @@
+//! Contents of the work tree by their hashes, as `dvc.lock` and notes have them.
+
+use super::cache::Cache;
+use super::dvc_ignore::DvcIgnore;
+use super::memo::{self, Known, Memo, Stat};
+use crate::digest::{self, DirDigest, FileDigest, PathDigest};
+use crate::error::{Context, Error, Result};
+use rayon::prelude::*;
+use std::fs::Metadata;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+impl Cache {
+    /// Hashes a workspace path (file or directory) without storing it; `None` if there is nothing.
+    ///
+    /// Files whose stat says that they are as they were when last hashed are not read. `.dvcignore`
+    /// is obeyed inside directories.
+    pub fn digest(&self, path: &Path) -> Result<Option<PathDigest>> {
+        let Some(stat) = stat(path)? else {
+            return Ok(None);
+        };
+        let mut memo = Memo::load(self.memo.as_deref(), path);
+        let found = if stat.is_dir() {
+            let files = DvcIgnore::above(&self.project, path)?.files_below(path)?;
+            let digests = files
+                .par_iter()
+                .map(|file| digest_file(&file.path, &file.relpath, &file.stat, &memo))
+                .collect::<Result<Vec<_>>>()?;
+            let mut dir = DirDigest::default();
+            for (file, hashed) in files.into_iter().zip(digests) {
+                hashed.remember(&mut memo, &file.relpath);
+                dir.files.insert(file.relpath, hashed.digest);
+            }
+            memo.retain(|relpath| dir.files.contains_key(relpath));
+            PathDigest::Dir(dir)
+        } else if stat.is_file() {
+            let hashed = digest_file(path, "", &stat, &memo)?;
+            hashed.remember(&mut memo, "");
+            PathDigest::File {
+                digest: hashed.digest,
+                isexec: stat.mode() & 0o100 != 0,
+            }
+        } else {
+            return Err(Error::refused(format!(
+                "'{}' is neither a file nor a directory",
+                path.display()
+            )));
+        };
+        memo.save();
+        Ok(Some(found))
+    }
+}
+
+/// A file's hashes, and what it takes to remember them.
+struct Hashed {
+    digest: FileDigest,
+    /// Stat and time from before the first byte was read; `None` if it came from the memo.
+    read: Option<(Stat, i64)>,
+}
+
+impl Hashed {
+    fn remember(&self, memo: &mut Memo, relpath: &str) {
+        if let Some((stat, at)) = self.read {
+            memo.put(relpath, stat, Known::all(&self.digest), at);
+        }
+    }
+}
+
+fn digest_file(path: &Path, relpath: &str, stat: &Metadata, memo: &Memo) -> Result<Hashed> {
+    let known = memo
+        .get(relpath, &Stat::of(stat))
+        .and_then(|known| known.digest(stat.len()));
+    if let Some(digest) = known {
+        return Ok(Hashed { digest, read: None });
+    }
+    let at = memo::now();
+    let read = || -> io::Result<_> {
+        let file = fs_err::File::open(path)?;
+        let stat = Stat::of(&file.metadata()?);
+        Ok((digest::read(file)?, stat))
+    };
+    let (digest, stat) = read().context(|| format!("cannot read '{}'", path.display()))?;
+    Ok(Hashed {
+        digest,
+        read: Some((stat, at)),
+    })
+}
+
+/// Returns what is at `path`, links followed, or `None` if nothing is.
+fn stat(path: &Path) -> Result<Option<Metadata>> {
+    match fs_err::metadata(path) {
+        Ok(stat) => Ok(Some(stat)),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error).context(|| format!("cannot read '{}'", path.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Format;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn hashes_the_workspace() {
+        let root = tempfile::tempdir().unwrap();
+        let mut cache = Cache::new(root.path().join("cache"), root.path());
+        cache.memo = Some(root.path().join("memo"));
+        let path = root.path().join("tool");
+        assert_eq!(cache.digest(&path).unwrap(), None);
+        fs_err::write(&path, "x").unwrap();
+        fs_err::set_permissions(&path, Permissions::from_mode(0o744)).unwrap();
+        for text in ["x", "y", "y"] {
+            fs_err::write(&path, text).unwrap();
+            let found = cache.digest(&path).unwrap().unwrap();
+            assert!(found.isexec());
+            assert_eq!(found.md5(Format::V3), digest::bytes(text.as_bytes()).md5);
+        }
+        assert_eq!(cache.digest(&path.join("below")).unwrap(), None);
+    }
+}

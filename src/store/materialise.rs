@@ -1,0 +1,631 @@
+//! Cache objects into the work tree.
+
+use super::cache::{Cache, LinkType, missing};
+use super::copy;
+use super::dir_listing::ListedFile;
+use super::durable::{self, TEMPORARY_PREFIX};
+use super::dvc_ignore::{DvcIgnore, FoundFile};
+use super::memo::{Known, Memo, Stat};
+use crate::digest::Format;
+use crate::error::{Context, Kind, Result};
+use rayon::prelude::*;
+use std::collections::HashSet;
+use std::fs::{Metadata, Permissions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+impl Cache {
+    /// Puts an object (file or directory) at `dest`, writing only files that differ, each by rename.
+    ///
+    /// Whatever else is at `dest` goes, so save it first: other files of the directory (those that
+    /// `.dvcignore` hides stay), a file where a directory comes and the reverse. A symbolic link at
+    /// `dest` to a directory is followed. `cache.type` says how; a copy is made where that is not
+    /// possible, for an empty file, and for an executable one, since a link would make the object
+    /// itself executable. Links are read-only, copies have the umask's mode, `isexec` adds the
+    /// owner's execute bit.
+    ///
+    /// Nothing is changed if an object is missing (an error that names it) or a listing damaged.
+    pub fn materialise(&self, format: Format, md5: &str, isexec: bool, dest: &Path) -> Result<()> {
+        let cannot = || format!("cannot restore '{}'", dest.display());
+        let mut memo = Memo::load(self.memo.as_deref(), dest);
+        let mut placed = Vec::new();
+        if md5.ends_with(".dir") {
+            self.materialise_dir(format, md5, dest, &memo, &mut placed)
+                .context(cannot)?;
+        } else {
+            let object = self.object(format, md5).context(cannot)?;
+            if let Some(stat) = self
+                .materialise_file(&object, isexec, dest, memo_entry(&memo, ""))
+                .context(cannot)?
+            {
+                placed.push((String::new(), md5.to_owned(), stat));
+            }
+        }
+        memo.put_own(format, placed);
+        memo.save();
+        Ok(())
+    }
+
+    /// Whether `path` has exactly the content of an object (a directory: its files and no others,
+    /// but those that `.dvcignore` hides). What is found is remembered, so that the next
+    /// [`Cache::materialise`] or [`Cache::holds_at`] reads nothing.
+    pub fn holds_at(&self, format: Format, md5: &str, path: &Path) -> Result<bool> {
+        let mut memo = Memo::load(self.memo.as_deref(), path);
+        let mut found = Vec::new();
+        let same = if md5.ends_with(".dir") {
+            self.holds_dir_at(format, md5, path, &memo, &mut found)
+        } else {
+            self.object(format, md5).and_then(|object| {
+                let stat = object
+                    .is_at(path, memo_entry(&memo, ""))
+                    .context(|| format!("cannot read '{}'", path.display()))?;
+                let same = stat.is_some();
+                found.extend(stat.map(|stat| (String::new(), md5.to_owned(), stat)));
+                Ok(same)
+            })
+        };
+        match same {
+            Ok(same) => {
+                memo.put_own(format, found);
+                memo.save();
+                Ok(same)
+            }
+            Err(error) if matches!(error.kind(), Kind::Missing | Kind::Corrupt) => Ok(self
+                .digest(path)?
+                .is_some_and(|digest| digest.md5(format) == md5)),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn holds_dir_at(
+        &self,
+        format: Format,
+        md5: &str,
+        path: &Path,
+        memo: &Memo,
+        found: &mut Vec<(String, String, Metadata)>,
+    ) -> Result<bool> {
+        let listed = self.listing(format, md5)?;
+        if !path.is_dir() {
+            return Ok(false);
+        }
+        let files = DvcIgnore::above(&self.project, path)?.files_below(path)?;
+        let names = |(file, listed): (&FoundFile, &ListedFile)| file.relpath == listed.relpath;
+        if files.len() != listed.len() || !files.iter().zip(&listed).all(names) {
+            return Ok(false);
+        }
+        let stats = (files.par_iter().zip(&listed))
+            .map(|(file, listed)| {
+                let object = self.object(format, &listed.md5)?;
+                object
+                    .is_at(&file.path, memo_entry(memo, &file.relpath))
+                    .context(|| format!("cannot read '{}'", file.path.display()))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let same = stats.iter().all(Option::is_some);
+        for (listed, stat) in listed.into_iter().zip(stats) {
+            found.extend(stat.map(|stat| (listed.relpath, listed.md5, stat)));
+        }
+        Ok(same)
+    }
+
+    fn object(&self, format: Format, md5: &str) -> Result<Object> {
+        let path = self.path(format, md5);
+        let stat = fs_err::metadata(&path).map_err(|error| missing(md5, error))?;
+        Ok(Object {
+            format,
+            md5: md5.to_owned(),
+            path,
+            stat,
+        })
+    }
+
+    fn materialise_dir(
+        &self,
+        format: Format,
+        md5: &str,
+        dest: &Path,
+        memo: &Memo,
+        placed: &mut Vec<(String, String, Metadata)>,
+    ) -> Result<()> {
+        let files = self.listing(format, md5)?;
+        let objects = files
+            .iter()
+            .map(|file| self.object(format, &file.md5))
+            .collect::<Result<Vec<_>>>()?;
+        let cannot = || format!("cannot create the directory '{}'", dest.display());
+        make_room_for_dir(dest).context(cannot)?;
+        let mut dirs = HashSet::from([dest]);
+        let dests: Vec<_> = files.iter().map(|file| dest.join(&file.relpath)).collect();
+        for file in &dests {
+            let above: Vec<_> = file
+                .ancestors()
+                .skip(1)
+                .take_while(|dir| dirs.insert(dir))
+                .collect();
+            for dir in above.into_iter().rev() {
+                make_room_for_dir(dir).context(cannot)?;
+            }
+        }
+        let wanted: HashSet<&str> = files.iter().map(|file| file.relpath.as_str()).collect();
+        remove_others(dest, &DvcIgnore::above(&self.project, dest)?, &wanted)?;
+        let written = (files.par_iter().zip(&objects).zip(&dests))
+            .map(|((file, object), dest)| {
+                self.materialise_file(object, false, dest, memo_entry(memo, &file.relpath))
+                    .context(|| format!("cannot write '{}'", dest.display()))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        for (file, stat) in files.into_iter().zip(written) {
+            if let Some(stat) = stat {
+                placed.push((file.relpath, file.md5, stat));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the stat of the file at `dest` if it may be remembered as this object's content.
+    fn materialise_file<'m>(
+        &self,
+        object: &Object,
+        isexec: bool,
+        dest: &Path,
+        known: impl Fn(&Stat) -> Option<&'m Known>,
+    ) -> io::Result<Option<Metadata>> {
+        if let Some(stat) = object.is_at(dest, known)? {
+            // A second name of the object has the object's mode.
+            if !is_same_file(&stat, &object.stat)
+                && stat.nlink() == 1
+                && (stat.mode() & 0o100 != 0) != isexec
+            {
+                set_executable(dest, isexec)?;
+                return fs_err::metadata(dest).map(Some);
+            }
+            return Ok(Some(stat));
+        }
+        let alone = isexec || object.stat.len() == 0;
+        let types = self
+            .types
+            .iter()
+            .copied()
+            .filter(|kind| !(alone && matches!(kind, LinkType::Hardlink | LinkType::Symlink)));
+        let dir = durable::parent(dest);
+        if fs_err::symlink_metadata(dest).is_ok_and(|stat| stat.is_dir()) {
+            fs_err::remove_dir_all(dest)?;
+        } else {
+            fs_err::create_dir_all(dir)?;
+        }
+        for kind in types.chain([LinkType::Copy]) {
+            let made = tempfile::Builder::new()
+                .prefix(TEMPORARY_PREFIX)
+                .make_in(dir, |new| make(kind, &object.path, new));
+            let temporary = match made {
+                Ok(temporary) => temporary,
+                Err(error) if kind != LinkType::Copy && copy::is_unsupported(&error) => continue,
+                Err(error) => return Err(error),
+            };
+            if isexec {
+                set_executable(temporary.path(), true)?;
+            }
+            temporary.persist(dest).map_err(|failed| failed.error)?;
+            return match kind {
+                LinkType::Reflink | LinkType::Copy => fs_err::metadata(dest).map(Some),
+                LinkType::Hardlink | LinkType::Symlink => Ok(None),
+            };
+        }
+        Err(io::Error::other("no way to link or copy"))
+    }
+}
+
+/// An object that is there.
+struct Object {
+    format: Format,
+    md5: String,
+    path: PathBuf,
+    stat: Metadata,
+}
+
+impl Object {
+    /// Returns the stat of the file at `dest` if that has exactly the object's bytes.
+    fn is_at<'m>(
+        &self,
+        dest: &Path,
+        known: impl Fn(&Stat) -> Option<&'m Known>,
+    ) -> io::Result<Option<Metadata>> {
+        let stat = match fs_err::metadata(dest) {
+            Ok(stat) if stat.is_file() && stat.len() == self.stat.len() => stat,
+            _ => return Ok(None),
+        };
+        let same = is_same_file(&stat, &self.stat)
+            || known(&Stat::of(&stat))
+                .is_some_and(|known| known.md5(self.format) == Some(&self.md5))
+            || has_same_bytes(dest, &self.path)?;
+        Ok(same.then_some(stat))
+    }
+}
+
+fn memo_entry<'m>(memo: &'m Memo, relpath: &str) -> impl Fn(&Stat) -> Option<&'m Known> {
+    move |stat| memo.get(relpath, stat)
+}
+
+/// Makes `new` from an object in one of the ways; an unsupported one leaves nothing behind.
+fn make(kind: LinkType, object: &Path, new: &Path) -> io::Result<()> {
+    let fill = |how: fn(&std::fs::File, &std::fs::File) -> io::Result<()>| {
+        let source = fs_err::File::open(object)?;
+        let dest = copy::create_new(new, 0o666)?;
+        how(source.file(), &dest).inspect_err(|_| {
+            let _ = fs_err::remove_file(new);
+        })
+    };
+    match kind {
+        LinkType::Reflink => fill(copy::reflink),
+        LinkType::Copy => fill(copy::copy_bytes),
+        LinkType::Hardlink => fs_err::hard_link(object, new),
+        LinkType::Symlink => fs_err::os::unix::fs::symlink(object, new),
+    }
+}
+
+/// Makes `dir` a directory; a file in its place goes, a link to a directory stays.
+fn make_room_for_dir(dir: &Path) -> io::Result<()> {
+    if !dir.is_dir() && fs_err::symlink_metadata(dir).is_ok() {
+        fs_err::remove_file(dir)?;
+    }
+    fs_err::create_dir_all(dir)
+}
+
+/// Removes the files below `dir` that are not `wanted`, and directories that this empties.
+fn remove_others(dir: &Path, ignore: &DvcIgnore, wanted: &HashSet<&str>) -> Result<()> {
+    for file in ignore.files_below(dir)? {
+        if wanted.contains(file.relpath.as_str()) {
+            continue;
+        }
+        fs_err::remove_file(&file.path)
+            .context(|| format!("cannot remove '{}'", file.path.display()))?;
+        for above in file
+            .path
+            .ancestors()
+            .skip(1)
+            .take_while(|above| *above != dir)
+        {
+            if fs_err::remove_dir(above).is_err() {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_same_file(a: &Metadata, b: &Metadata) -> bool {
+    (a.dev(), a.ino()) == (b.dev(), b.ino())
+}
+
+/// Compares two files of one size, stopping at the first difference.
+fn has_same_bytes(a: &Path, b: &Path) -> io::Result<bool> {
+    const PIECE: usize = 256 * 1024;
+    let (mut a, mut b) = (fs_err::File::open(a)?, fs_err::File::open(b)?);
+    let (mut piece_a, mut piece_b) = (Vec::with_capacity(PIECE), Vec::with_capacity(PIECE));
+    loop {
+        piece_a.clear();
+        piece_b.clear();
+        (&mut a).take(PIECE as u64).read_to_end(&mut piece_a)?;
+        (&mut b).take(PIECE as u64).read_to_end(&mut piece_b)?;
+        if piece_a != piece_b {
+            return Ok(false);
+        }
+        if piece_a.is_empty() {
+            return Ok(true);
+        }
+    }
+}
+
+pub(super) fn set_executable(path: &Path, executable: bool) -> io::Result<()> {
+    let mode = fs_err::metadata(path)?.mode() & 0o7777;
+    let wanted = if executable {
+        mode | 0o100
+    } else {
+        mode & !0o100
+    };
+    if wanted != mode {
+        fs_err::set_permissions(path, Permissions::from_mode(wanted))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::{self, DirDigest, PathDigest};
+    use tempfile::TempDir;
+
+    struct Project {
+        root: TempDir,
+        cache: Cache,
+    }
+
+    impl Project {
+        fn new() -> Self {
+            let root = tempfile::tempdir().unwrap();
+            let cache = Cache::new(root.path().join(".dvc/cache"), root.path());
+            fs_err::create_dir(root.path().join(".dvc")).unwrap();
+            Project { root, cache }
+        }
+
+        fn path(&self, path: &str) -> PathBuf {
+            self.root.path().join(path)
+        }
+
+        fn store(&self, bytes: &[u8]) -> String {
+            let file = self.path(".dvc/new");
+            fs_err::write(&file, bytes).unwrap();
+            let md5 = digest::bytes(bytes).md5;
+            self.cache.insert(&file, Format::V3, &md5).unwrap();
+            md5
+        }
+
+        fn store_dir(&self, files: &[(&str, &str)]) -> String {
+            let dir = DirDigest::new(files.iter().map(|(path, text)| {
+                self.store(text.as_bytes());
+                ((*path).to_owned(), digest::bytes(text.as_bytes()))
+            }));
+            self.cache.insert_listing(Format::V3, &dir).unwrap();
+            dir.md5(Format::V3)
+        }
+
+        fn put(&self, md5: &str, dest: &str) {
+            self.cache
+                .materialise(Format::V3, md5, false, &self.path(dest))
+                .unwrap();
+        }
+
+        fn read(&self, path: &str) -> String {
+            fs_err::read_to_string(self.path(path)).unwrap()
+        }
+    }
+
+    fn inode(path: &Path) -> u64 {
+        fs_err::metadata(path).unwrap().ino()
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs_err::metadata(path).unwrap().mode() & 0o7777
+    }
+
+    #[test]
+    fn writes_a_file_only_if_it_differs() {
+        let project = Project::new();
+        let md5 = project.store(b"weights");
+        project.put(&md5, "model");
+        let first = inode(&project.path("model"));
+        project.put(&md5, "model");
+        assert_eq!(inode(&project.path("model")), first);
+        fs_err::write(project.path("model"), "WEIGHTS").unwrap();
+        project.put(&md5, "model");
+        assert_eq!(project.read("model"), "weights");
+        assert_ne!(inode(&project.path("model")), first);
+        assert_eq!(mode(&project.path("model")) & 0o600, 0o600);
+    }
+
+    #[test]
+    fn a_directory_becomes_exactly_its_listing() {
+        let project = Project::new();
+        let md5 = project.store_dir(&[("a/x", "1"), ("b", "2"), ("c", "")]);
+        fs_err::create_dir_all(project.path("out/b/deep")).unwrap();
+        fs_err::create_dir_all(project.path("out/old/older")).unwrap();
+        fs_err::write(project.path("out/old/older/f"), "gone").unwrap();
+        fs_err::write(project.path("out/a"), "in the way").unwrap();
+        fs_err::write(project.path("out/keep.tmp"), "mine").unwrap();
+        fs_err::write(project.path(".dvcignore"), "*.tmp\n").unwrap();
+        project.put(&md5, "out");
+        assert_eq!(project.read("out/a/x"), "1");
+        assert_eq!(project.read("out/b"), "2");
+        assert_eq!(project.read("out/c"), "");
+        assert_eq!(project.read("out/keep.tmp"), "mine");
+        assert!(!project.path("out/old").exists());
+        let kept = inode(&project.path("out/a/x"));
+        let md5 = project.store_dir(&[("a/x", "1"), ("b", "3")]);
+        project.put(&md5, "out");
+        assert_eq!(inode(&project.path("out/a/x")), kept);
+        assert_eq!(project.read("out/b"), "3");
+        let md5 = project.store(b"a file now");
+        project.put(&md5, "out");
+        assert_eq!(project.read("out"), "a file now");
+    }
+
+    #[test]
+    fn knows_its_own_in_the_workspace() {
+        let mut project = Project::new();
+        project.cache.memo = Some(project.path("memo"));
+        let holds = |project: &Project, md5: &str, path: &str| {
+            let path = project.path(path);
+            project.cache.holds_at(Format::V3, md5, &path).unwrap()
+        };
+        let md5 = project.store(b"weights");
+        assert!(!holds(&project, &md5, "model"));
+        project.put(&md5, "model");
+        assert!(holds(&project, &md5, "model"));
+        fs_err::write(project.path("model"), "WEIGHTS").unwrap();
+        assert!(!holds(&project, &md5, "model"));
+        fs_err::write(project.path("model"), "weights").unwrap();
+        let object = project.cache.path(Format::V3, &md5);
+        fs_err::remove_file(object).unwrap();
+        assert!(holds(&project, &md5, "model"));
+
+        let md5 = project.store_dir(&[("a/x", "1"), ("b", "2")]);
+        project.put(&md5, "out");
+        assert!(holds(&project, &md5, "out"));
+        fs_err::write(project.path("out/c"), "3").unwrap();
+        assert!(!holds(&project, &md5, "out"));
+        fs_err::remove_file(project.path("out/c")).unwrap();
+        fs_err::write(project.path("out/b"), "3").unwrap();
+        assert!(!holds(&project, &md5, "out"));
+        assert!(!holds(&project, &md5, "model"));
+        assert!(!holds(&project, &md5, "nothing"));
+    }
+
+    #[test]
+    fn a_missing_object_is_named_and_nothing_changes() {
+        let project = Project::new();
+        let md5 = project.store_dir(&[("a", "1"), ("b", "2")]);
+        let gone = digest::bytes(b"2").md5;
+        fs_err::remove_file(project.cache.path(Format::V3, &gone)).unwrap();
+        let error = project
+            .cache
+            .materialise(Format::V3, &md5, false, &project.path("out"))
+            .unwrap_err();
+        assert_eq!(
+            error.chain(),
+            format!(
+                "cannot restore '{}': cache object '{gone}' is missing",
+                project.path("out").display()
+            )
+        );
+        assert!(!project.path("out").exists());
+        assert_eq!(project.cache.missing(Format::V3, &md5).unwrap(), [gone]);
+        assert!(!project.cache.has(Format::V3, &md5, None));
+    }
+
+    #[test]
+    fn links_as_the_config_says_and_unprotects_again() {
+        let mut project = Project::new();
+        let md5 = project.store(b"weights");
+        let object = project.cache.path(Format::V3, &md5);
+        for kind in [LinkType::Hardlink, LinkType::Symlink] {
+            project.cache.types = vec![kind];
+            project.put(&md5, "out/model");
+            let dest = project.path("out/model");
+            assert_eq!(inode(&dest), inode(&object));
+            assert_eq!(mode(&dest), 0o444);
+            project.cache.unprotect(&project.path("out")).unwrap();
+            assert_ne!(inode(&dest), inode(&object));
+            assert_eq!(project.read("out/model"), "weights");
+            assert_eq!(mode(&dest) & 0o600, 0o600);
+            assert_eq!(mode(&object), 0o444);
+            fs_err::remove_file(&dest).unwrap();
+        }
+    }
+
+    #[test]
+    fn an_executable_or_empty_file_is_a_copy() {
+        let mut project = Project::new();
+        project.cache.types = vec![LinkType::Hardlink];
+        let md5 = project.store(b"#!/bin/sh\n");
+        let dest = project.path("tool");
+        project
+            .cache
+            .materialise(Format::V3, &md5, true, &dest)
+            .unwrap();
+        assert_eq!(mode(&dest) & 0o111, 0o100);
+        assert_eq!(mode(&project.cache.path(Format::V3, &md5)), 0o444);
+        project.cache.types = vec![LinkType::Copy];
+        let first = inode(&dest);
+        project.put(&md5, "tool");
+        assert_eq!((mode(&dest) & 0o111, inode(&dest)), (0, first));
+        let empty = project.store(b"");
+        project.cache.types = vec![LinkType::Hardlink];
+        project.put(&empty, "empty");
+        assert_eq!(fs_err::metadata(project.path("empty")).unwrap().nlink(), 1);
+    }
+
+    #[test]
+    fn leaves_links_of_the_user_alone() {
+        let project = Project::new();
+        fs_err::write(project.path("elsewhere"), "mine").unwrap();
+        std::os::unix::fs::symlink("elsewhere", project.path("link")).unwrap();
+        project.cache.unprotect(&project.path("link")).unwrap();
+        project.cache.unprotect(&project.path("nothing")).unwrap();
+        assert!(
+            fs_err::symlink_metadata(project.path("link"))
+                .unwrap()
+                .is_symlink()
+        );
+    }
+
+    #[test]
+    fn a_remembered_file_is_not_read_again() {
+        let mut project = Project::new();
+        project.cache.memo = Some(project.path("memo"));
+        let md5 = project.store(&vec![7; 2 << 20]);
+        project.put(&md5, "model");
+        // Only a reader would notice that the object is damaged now.
+        let object = project.cache.path(Format::V3, &md5);
+        fs_err::set_permissions(&object, Permissions::from_mode(0o644)).unwrap();
+        fs_err::write(&object, vec![8; 2 << 20]).unwrap();
+        let first = inode(&project.path("model"));
+        project.put(&md5, "model");
+        assert_eq!(inode(&project.path("model")), first);
+    }
+
+    /// All files below a directory with their bytes, by path.
+    fn contents(dir: &Path) -> Vec<(String, Vec<u8>)> {
+        DvcIgnore::above(dir, dir)
+            .unwrap()
+            .files_below(dir)
+            .unwrap()
+            .into_iter()
+            .map(|file| (file.relpath, fs_err::read(file.path).unwrap()))
+            .collect()
+    }
+
+    fn copy_dir(from: &Path, to: &Path) {
+        for (path, bytes) in contents(from) {
+            let to = to.join(path);
+            fs_err::create_dir_all(to.parent().unwrap()).unwrap();
+            fs_err::write(to, bytes).unwrap();
+        }
+    }
+
+    /// See `tests/fixtures/cache/README.md`.
+    #[test]
+    fn stores_and_restores_what_both_dvcs_do() {
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/cache");
+        for (format, name) in [(Format::V2, "v2"), (Format::V3, "v3")] {
+            let project = Project::new();
+            copy_dir(&fixture.join("work"), &project.path(""));
+            let cache = &project.cache;
+            let Some(PathDigest::Dir(dir)) = cache.digest(&project.path("out")).unwrap() else {
+                panic!("'out' is a directory");
+            };
+            let file = cache.digest(&project.path("crlf.txt")).unwrap().unwrap();
+            for (path, digest) in [("out", PathDigest::Dir(dir.clone())), ("crlf.txt", file)] {
+                let entry =
+                    fs_err::read_to_string(fixture.join(name).join(format!("{path}.dvc"))).unwrap();
+                assert!(entry.contains(&format!("md5: {}\n", digest.md5(format))));
+                assert!(entry.contains(&format!("size: {}\n", digest.size())));
+                if let Some(nfiles) = digest.nfiles() {
+                    assert!(entry.contains(&format!("nfiles: {nfiles}\n")));
+                }
+            }
+
+            copy_dir(&project.path("out"), &project.path("captured"));
+            fs_err::copy(project.path("crlf.txt"), project.path("captured-file")).unwrap();
+            let mut files: Vec<_> = dir
+                .files
+                .iter()
+                .map(|(path, digest)| {
+                    (
+                        project.path("captured").join(path),
+                        digest.md5(format).to_owned(),
+                    )
+                })
+                .collect();
+            let file = cache.digest(&project.path("crlf.txt")).unwrap().unwrap();
+            files.push((project.path("captured-file"), file.md5(format)));
+            cache.insert_all(&files, format).unwrap();
+            cache.insert_listing(format, &dir).unwrap();
+            let mut theirs = contents(&fixture.join(name));
+            theirs.retain(|(path, _)| !path.ends_with(".dvc"));
+            assert_eq!(contents(cache.dir()), theirs);
+
+            let md5 = dir.md5(format);
+            let sha256 = dir.sha256();
+            assert_eq!(cache.verify(format, &md5, Some(&sha256)).unwrap(), []);
+            cache
+                .materialise(format, &md5, false, &project.path("again"))
+                .unwrap();
+            assert_eq!(
+                contents(&project.path("again")),
+                contents(&fixture.join("work/out"))
+            );
+        }
+    }
+}

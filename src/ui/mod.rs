@@ -1,0 +1,15 @@
+//! The screen: tables, colours, JSON. Never reads a repository.
+
+pub mod created;
+pub mod csv;
+pub mod diff;
+pub mod experiments;
+pub mod json;
+pub mod markdown;
+pub mod out;
+pub mod pager;
+pub mod plain;
+pub mod plots_page;
+pub mod python;
+pub mod style;
+pub mod table;

@@ -1,0 +1,10 @@
+//! YAML as DVC reads, prints and edits it.
+
+pub mod edit;
+#[cfg(test)]
+pub(crate) mod fixture;
+pub mod print;
+pub mod read;
+mod resolve;
+
+pub use read::{Node, NodeKind, parse};

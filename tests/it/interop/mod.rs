@@ -1,0 +1,90 @@
+//! Both DVCs beside us: the same pipelines, each other's experiments, handing over.
+//!
+//! A call of DVC costs one to four seconds, so one repository carries many questions. Tests end with
+//! a reason where `GIT_EXP_DVC2` or `GIT_EXP_DVC3` is not set.
+
+mod same;
+
+use crate::support::TestRepo;
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// Runs DVC in a repository; it must succeed. Returns standard output and standard error.
+#[track_caller]
+fn dvc(program: &Path, repo: &TestRepo, words: &str) -> (String, String) {
+    let (code, out, err) = dvc_ends(program, repo, words);
+    assert_eq!(code, 0, "dvc {words}\n{out}{err}");
+    (out, err)
+}
+
+/// Runs DVC and returns its exit status and both streams.
+fn dvc_ends(program: &Path, repo: &TestRepo, words: &str) -> (i32, String, String) {
+    let output = repo
+        .command(program.to_str().unwrap())
+        .args(words.split(' '))
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (
+        output.status.code().unwrap_or(-1),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}
+
+/// Copies a repository, modes included, beside itself.
+fn copy(repo: &TestRepo, name: &str) -> TestRepo {
+    let there = repo.base().join(name);
+    repo.sh(&format!("cp -a . '{}'", there.display())).success();
+    repo.beside(name)
+}
+
+/// Returns path and mode of every object in the cache; neither DVC's run cache nor our place for copies.
+fn cache_objects(repo: &TestRepo) -> BTreeMap<PathBuf, u32> {
+    let top = repo.root().join(".dvc/cache");
+    let mut found = BTreeMap::new();
+    let mut folders = vec![top.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            let relative = path.strip_prefix(&top).unwrap().to_owned();
+            if [Path::new("runs"), Path::new("git-exp")].contains(&&*relative) {
+                continue;
+            }
+            let mode = path.symlink_metadata().unwrap().permissions().mode();
+            found.insert(relative, mode);
+            if path.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// Returns `ls-tree -r` of a commit: path to mode and blob.
+fn tree(repo: &TestRepo, commit: &str) -> BTreeMap<String, String> {
+    let listing = repo.ask(&format!("ls-tree -r {commit}"));
+    let lines = listing.lines().map(|line| line.split_once('\t').unwrap());
+    lines
+        .map(|(entry, path)| (path.to_owned(), entry.to_owned()))
+        .collect()
+}
+
+/// Returns what two maps have not in common, to read in a failing test.
+fn differences<K: Ord + std::fmt::Debug, V: PartialEq + std::fmt::Debug>(
+    ours: &BTreeMap<K, V>,
+    theirs: &BTreeMap<K, V>,
+) -> Vec<String> {
+    let keys: std::collections::BTreeSet<&K> = ours.keys().chain(theirs.keys()).collect();
+    keys.into_iter()
+        .filter(|key| ours.get(*key) != theirs.get(*key))
+        .map(|key| {
+            format!(
+                "{key:?}: ours {:?}, theirs {:?}",
+                ours.get(key),
+                theirs.get(key)
+            )
+        })
+        .collect()
+}

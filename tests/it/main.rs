@@ -1,0 +1,39 @@
+//! The only test binary: what only the binaries can show, one file per command.
+//!
+//! `support` has the harness; read `support/mod.rs` first. `layers`, `suite` and `generated` watch
+//! over the repository itself. Most tests are small and stand under the code they test, in `src/`.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods
+)]
+
+#[allow(dead_code, reason = "each test takes what it needs of the harness")]
+mod support;
+
+mod apply;
+mod branch;
+mod checkpoint;
+mod cli;
+mod diff;
+mod dvclive;
+mod gc;
+mod generated;
+mod init;
+mod interop;
+mod interop_show;
+mod layers;
+mod list;
+mod metrics;
+mod params;
+mod plots;
+mod remove;
+mod resume;
+mod run;
+mod show;
+mod stage;
+mod status;
+mod suite;
+mod undo;

@@ -1,0 +1,173 @@
+//! `git exp run`: new, resume, fork, reset, failures, and what stays untouched.
+
+use crate::support::TestRepo;
+
+#[test]
+fn saves_a_checkpoint_per_signal_and_touches_nothing_else() {
+    let repo = TestRepo::tutorial();
+    repo.epochs(3);
+    repo.remember();
+    let run = repo.exp("run -n calm").success();
+    assert_eq!(
+        run.text()
+            .matches("Checkpoint experiment iteration")
+            .count(),
+        3
+    );
+    assert_eq!(repo.checkpoints("calm").len(), 3);
+    repo.check();
+}
+
+#[test]
+fn resumes_what_did_not_change() {
+    let repo = TestRepo::tutorial();
+    repo.epochs(2);
+    repo.exp("run -n calm").success();
+    repo.exp("run")
+        .success()
+        .prints("Experiment 'calm': resume from checkpoint");
+    assert_eq!(repo.checkpoints("calm").len(), 4);
+    assert_eq!(repo.read("model.pt").lines().count(), 4);
+    repo.check();
+}
+
+#[test]
+fn forks_when_code_changed() {
+    let repo = TestRepo::tutorial();
+    repo.epochs(2);
+    repo.exp("run -n calm").success();
+    let code = repo.read("train.sh");
+    repo.write("train.sh", format!("{code}# better\n"));
+    repo.exp("run -n bold")
+        .success()
+        .prints("Experiment 'bold': fork of checkpoint");
+    assert_eq!(repo.checkpoints("calm").len(), 2);
+    assert_eq!(repo.checkpoints("bold").len(), 4);
+    assert_eq!(repo.read("model.pt").lines().count(), 4);
+    repo.check();
+}
+
+#[test]
+fn starts_anew_with_reset() {
+    let repo = TestRepo::tutorial();
+    repo.epochs(2);
+    repo.exp("run -n calm").success();
+    repo.exp("run --reset -n anew")
+        .success()
+        .prints("Experiment 'anew': new");
+    assert_eq!(repo.checkpoints("anew").len(), 2);
+    assert_eq!(repo.read("model.pt").lines().count(), 2);
+    repo.check();
+}
+
+#[test]
+fn keeps_what_was_saved_before_a_failure() {
+    let repo = TestRepo::tutorial();
+    repo.epochs(3);
+    repo.env("FAIL_AT", "2");
+    repo.exp("run -n calm")
+        .code(1)
+        .says("error: stage 'train' failed: 'sh train.sh' exited with status 3");
+    assert_eq!(repo.checkpoints("calm").len(), 2);
+    repo.check();
+}
+
+#[test]
+fn refuses_a_name_that_is_taken() {
+    let repo = TestRepo::tutorial();
+    repo.epochs(1);
+    repo.exp("run -n calm").success();
+    repo.exp("run --reset -n calm")
+        .refused(128)
+        .says("fatal: experiment 'calm' already exists");
+    assert_eq!(repo.checkpoints("calm").len(), 1);
+}
+
+#[test]
+fn names_a_missing_dependency_before_anything_runs() {
+    let repo = TestRepo::tutorial();
+    repo.sh("rm train.sh").success();
+    repo.exp("run")
+        .refused(128)
+        .says("fatal: dependency 'train.sh' of stage 'train' does not exist");
+    assert!(!repo.exists("dvc.lock"));
+}
+
+#[test]
+fn what_nothing_holds_is_kept_before_a_reset() {
+    let repo = TestRepo::tutorial();
+    repo.epochs(1);
+    repo.exp("run -n calm").success();
+    repo.write("model.pt", "weights by hand\n");
+    repo.exp("run --reset -n anew")
+        .success()
+        .says("Saved 'model.pt' first; 'git exp undo --force' brings it back.");
+    assert_eq!(repo.read("model.pt").lines().count(), 1);
+    repo.exp("undo --force").success();
+    assert_eq!(repo.read("model.pt"), "weights by hand\n");
+    repo.check();
+}
+
+#[test]
+fn a_lost_model_is_replaced_by_the_newest_intact_one() {
+    let repo = TestRepo::tutorial();
+    repo.epochs(3);
+    repo.exp("run -n calm").success();
+    repo.sh("object=$(sed -n '/path: model.pt/,/md5: [0-9a-f]/s/.*md5: //p' dvc.lock | tail -n 1); \
+             rm -f model.pt .dvc/cache/files/md5/$(echo $object | cut -c1-2)/$(echo $object | cut -c3-)")
+        .success();
+    repo.exp("run -n next")
+        .success()
+        .says("is damaged or not in the cache; going on from")
+        .prints("Experiment 'next': fork of checkpoint");
+    assert_eq!(repo.read("model.pt").lines().count(), 5);
+    repo.check();
+}
+
+#[test]
+fn a_ref_that_somebody_moves_makes_the_run_a_fork() {
+    let repo = TestRepo::tutorial();
+    repo.epochs(3).env("PAUSE_AT", "2");
+    let mut running = repo.start_exp("run -n calm");
+    running.wait_for("Checkpoint experiment iteration", 2);
+    let second = repo.tip("calm");
+    repo.sh("name=$(git for-each-ref --format='%(refname)' 'refs/exps/*/*/calm'); git update-ref $name $name^")
+        .success();
+    repo.write("go", "");
+    let (status, said) = running.end();
+    assert_eq!(status, 0, "{said}");
+    assert!(
+        said.contains("experiment 'calm' was changed by another process; this run goes on as '"),
+        "{said}"
+    );
+    let names = repo.exp("list --name-only").success().text();
+    assert_eq!(names.split_whitespace().count(), 2, "{names}");
+    assert_eq!(repo.checkpoints("calm").len(), 1);
+    let all = repo.ask("log --format=%H --glob=refs/exps/*");
+    assert!(all.contains(&second), "{all}");
+    repo.check();
+}
+
+#[test]
+fn a_missing_output_fails_its_stage() {
+    let repo = TestRepo::tutorial();
+    repo.write(
+        "dvc.yaml",
+        "stages:\n  make:\n    cmd: echo\n    outs:\n    - out.txt\n",
+    );
+    repo.exp("run")
+        .code(1)
+        .says("error: stage 'make' failed: output 'out.txt' does not exist");
+}
+
+#[test]
+fn replacing_an_experiment_can_be_undone() {
+    let repo = TestRepo::tutorial();
+    repo.epochs(1);
+    repo.exp("run -n calm").success();
+    let old = repo.tip("calm");
+    repo.exp("run --reset -f -n calm").success();
+    assert_ne!(repo.tip("calm"), old);
+    repo.exp("undo --list").success().prints("run calm");
+    repo.check();
+}

@@ -1,0 +1,149 @@
+//! A command that runs while the test goes on: interrupted, killed, or just waited for.
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+/// How long a test waits for anything before it fails.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A process that leads a group of its own, as a terminal's foreground job does.
+///
+/// Its output is read all the time. Dropped, the whole group is killed.
+pub struct Running {
+    line: String,
+    child: Child,
+    output: Receiver<String>,
+    said: String,
+}
+
+impl Running {
+    pub(super) fn start(line: String, mut command: Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{line}: {error}"));
+        let (send, output) = channel();
+        let streams: [Box<dyn Read + Send>; 2] = [
+            Box::new(child.stdout.take().unwrap()),
+            Box::new(child.stderr.take().unwrap()),
+        ];
+        for stream in streams {
+            let send = send.clone();
+            std::thread::spawn(move || {
+                let mut lines = BufReader::new(stream);
+                let mut bytes = Vec::new();
+                while lines
+                    .read_until(b'\n', &mut bytes)
+                    .is_ok_and(|count| count > 0)
+                {
+                    let text = String::from_utf8_lossy(&bytes).into_owned();
+                    if send.send(text).is_err() {
+                        break;
+                    }
+                    bytes.clear();
+                }
+            });
+        }
+        Running {
+            line,
+            child,
+            output,
+            said: String::new(),
+        }
+    }
+
+    /// Waits until `count` lines that contain `part` were printed on either stream.
+    #[track_caller]
+    pub fn wait_for(&mut self, part: &str, count: usize) -> &mut Self {
+        let end = Instant::now() + LIMIT;
+        while self.said.lines().filter(|line| line.contains(part)).count() < count {
+            match self
+                .output
+                .recv_timeout(end.saturating_duration_since(Instant::now()))
+            {
+                Ok(text) => self.said.push_str(&text),
+                Err(reason) => panic!(
+                    "{} did not print '{part}' {count} times ({reason}):\n{}",
+                    self.line, self.said
+                ),
+            }
+        }
+        self
+    }
+
+    /// Waits until `condition` holds, a few milliseconds at a time.
+    #[track_caller]
+    pub fn wait_until(&mut self, what: &str, condition: impl Fn() -> bool) -> &mut Self {
+        let end = Instant::now() + LIMIT;
+        while !condition() {
+            assert!(Instant::now() < end, "{}: {what} did not happen", self.line);
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        self
+    }
+
+    /// Sends a signal to the whole group, as a terminal does on Ctrl-C.
+    pub fn signal_group(&mut self, signal: Signal) -> &mut Self {
+        kill_process_group(self.pid(), signal).unwrap();
+        self
+    }
+
+    /// Presses Ctrl-C.
+    pub fn interrupt(&mut self) -> &mut Self {
+        self.signal_group(Signal::INT)
+    }
+
+    /// Sends a signal to the process that was started, and to no other.
+    pub fn signal(&mut self, signal: Signal) -> &mut Self {
+        kill_process(self.pid(), signal).unwrap();
+        self
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// Waits for the end. Returns exit status (128 and the number for a signal) and all it printed.
+    #[track_caller]
+    pub fn end(&mut self) -> (i32, String) {
+        let end = Instant::now() + LIMIT;
+        // The streams may stay open in children that outlive it, so ask for the process itself.
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(
+                Instant::now() < end,
+                "{} does not end:\n{}",
+                self.line,
+                self.said
+            );
+            match self.output.recv_timeout(Duration::from_millis(5)) {
+                Ok(text) => self.said.push_str(&text),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => std::thread::sleep(Duration::from_millis(1)),
+            }
+        };
+        while let Ok(text) = self.output.recv_timeout(Duration::from_millis(200)) {
+            self.said.push_str(&text);
+        }
+        let code = status
+            .code()
+            .or_else(|| status.signal().map(|signal| 128 + signal));
+        (code.unwrap(), self.said.clone())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = kill_process_group(self.pid(), Signal::KILL);
+        let _ = self.child.wait();
+    }
+}
