@@ -14,10 +14,13 @@
     reason = "a program of its own, which measures by the clock and ends where it cannot go on"
 )]
 
+mod content;
 mod history;
 mod measure;
+mod process;
 mod project;
 mod rows;
+mod signal;
 mod table;
 mod trainer;
 
@@ -39,7 +42,7 @@ fn main() {
     let mut words: Vec<String> = std::env::args().skip(1).collect();
     match words.first().map(String::as_str) {
         Some("trainer") => return trainer::train(&words[1..]),
-        Some("answer") => return trainer::answer(&words[1]),
+        Some("answer") => return signal::answer(&words[1]),
         _ => {}
     }
     let full = words.iter().any(|word| word == "--full");

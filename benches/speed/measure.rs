@@ -42,6 +42,11 @@ pub fn median(values: &[f64]) -> f64 {
     sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
+/// Returns the least value; NaN of nothing.
+pub fn least(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::NAN, f64::min)
+}
+
 /// Runs a command to its end and returns its wall time in milliseconds. Ends the program if it fails.
 pub fn run(command: &mut Command) -> f64 {
     command.stdin(Stdio::null()).stdout(Stdio::null());

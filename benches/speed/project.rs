@@ -5,36 +5,32 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Every binary with a command, by the command's name.
-pub const BINARIES: &[(&str, &str)] = &[
-    ("apply", env!("CARGO_BIN_EXE_git-exp-apply")),
-    ("branch", env!("CARGO_BIN_EXE_git-exp-branch")),
-    ("diff", env!("CARGO_BIN_EXE_git-exp-diff")),
-    ("gc", env!("CARGO_BIN_EXE_git-exp-gc")),
-    ("list", env!("CARGO_BIN_EXE_git-exp-list")),
-    ("metrics", env!("CARGO_BIN_EXE_git-exp-metrics")),
-    ("params", env!("CARGO_BIN_EXE_git-exp-params")),
-    ("plots", env!("CARGO_BIN_EXE_git-exp-plots")),
-    ("remove", env!("CARGO_BIN_EXE_git-exp-remove")),
-    ("run", env!("CARGO_BIN_EXE_git-exp-run")),
-    ("show", env!("CARGO_BIN_EXE_git-exp-show")),
-    ("stage", env!("CARGO_BIN_EXE_git-exp-stage")),
-    ("status", env!("CARGO_BIN_EXE_git-exp-status")),
-    ("undo", env!("CARGO_BIN_EXE_git-exp-undo")),
-];
+/// Returns the binary of `git exp <command>`.
+pub fn binary(command: &str) -> PathBuf {
+    dispatcher().with_file_name(format!("git-exp-{command}"))
+}
 
-/// A temporary repository, on the file system of the build.
+/// Returns `git exp` itself, beside which the other binaries lie.
+pub fn dispatcher() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_git-exp"))
+}
+
+/// A temporary repository.
 pub struct Project {
     dir: tempfile::TempDir,
 }
 
 impl Project {
-    /// Makes a repository with one commit: the stage files, `params.yaml` and `files` other files.
+    /// Makes a repository with one commit: the stage files, `params.yaml` and other files, `files` in all.
     pub fn new(files: usize, pipeline: &str) -> Self {
+        Project::new_in(Path::new(env!("CARGO_TARGET_TMPDIR")), files, pipeline)
+    }
+
+    fn new_in(folder: &Path, files: usize, pipeline: &str) -> Self {
         let project = Project {
             dir: tempfile::Builder::new()
                 .prefix("speed-")
-                .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+                .tempdir_in(folder)
                 .unwrap(),
         };
         project.git("init -q -b main");
@@ -64,6 +60,16 @@ impl Project {
 
     /// Makes a repository whose stage is this program's trainer with these words.
     pub fn training(files: usize, outputs: &str, words: &str) -> Self {
+        Project::training_in(
+            Path::new(env!("CARGO_TARGET_TMPDIR")),
+            files,
+            outputs,
+            words,
+        )
+    }
+
+    /// The same in a folder of its own choice.
+    pub fn training_in(folder: &Path, files: usize, outputs: &str, words: &str) -> Self {
         let mut pipeline = String::new();
         let exe = std::env::current_exe().unwrap();
         let exe = exe.display();
@@ -74,7 +80,7 @@ impl Project {
              \x20   metrics:\n    - metrics.json:\n        cache: false\n"
         )
         .unwrap();
-        Project::new(files, &pipeline)
+        Project::new_in(folder, files, &pipeline)
     }
 
     pub fn path(&self, path: &str) -> PathBuf {
@@ -101,8 +107,7 @@ impl Project {
 
     /// Makes `git exp <command> <words>`, started as git starts it.
     pub fn exp(&self, command: &str, words: &str) -> Command {
-        let (_, binary) = BINARIES.iter().find(|(name, _)| *name == command).unwrap();
-        let mut command = self.command(binary);
+        let mut command = self.command(binary(command));
         command.args(words.split_whitespace());
         command
     }
@@ -129,22 +134,37 @@ impl Project {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    /// Returns the number of files below `path` and the bytes they take on the disk, folders included.
-    pub fn usage(&self, path: &str) -> (u64, u64) {
-        usage(&self.path(path))
+    /// Returns what the files below `path` take.
+    pub fn usage(&self, path: &str) -> Usage {
+        let mut usage = Usage::default();
+        usage.add(&self.path(path));
+        usage
     }
 }
 
-fn usage(path: &Path) -> (u64, u64) {
-    let Ok(metadata) = std::fs::symlink_metadata(path) else {
-        return (0, 0);
-    };
-    let mut sum = (u64::from(!metadata.is_dir()), metadata.blocks() * 512);
-    if metadata.is_dir() {
-        for entry in std::fs::read_dir(path).unwrap() {
-            let (files, bytes) = usage(&entry.unwrap().path());
-            sum = (sum.0 + files, sum.1 + bytes);
+/// What files take. Folders are left out: those of objects are made once, 256 at most.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Usage {
+    pub files: u64,
+    /// Bytes in them.
+    pub bytes: u64,
+    /// Bytes on the disk, in whole blocks.
+    pub allocated: u64,
+}
+
+impl Usage {
+    fn add(&mut self, path: &Path) {
+        let Ok(metadata) = std::fs::symlink_metadata(path) else {
+            return;
+        };
+        if metadata.is_dir() {
+            for entry in std::fs::read_dir(path).unwrap() {
+                self.add(&entry.unwrap().path());
+            }
+        } else {
+            self.files += 1;
+            self.bytes += metadata.len();
+            self.allocated += metadata.blocks() * 512;
         }
     }
-    sum
 }

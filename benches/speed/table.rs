@@ -1,6 +1,6 @@
 //! How a measured row is judged and printed.
 
-use crate::measure::{Pairs, median};
+use crate::measure::{Pairs, least, median};
 
 /// What a row must reach; every part that is given.
 #[derive(Debug, Clone, Copy, Default)]
@@ -71,27 +71,45 @@ impl Target {
 /// Prints the heading.
 pub fn header() {
     println!(
-        "{:<46} {:>11} {:>11} {:>7}  {:<16} {:<5} floor",
-        "what", "ours", "floor", "ratio", "at most", ""
+        "{:<50} {:>10} {:>10} {:>10} {:>6}  {:<16} {:<5} floor",
+        "what", "median", "least", "floor", "ratio", "at most", ""
     );
 }
 
-/// Prints one row of times, in milliseconds.
+/// Prints one row of times, in milliseconds. The median counts; the least says what a busy machine
+/// has added to it.
 pub fn times(what: &str, floor: &str, pairs: &Pairs, target: Target) {
-    figure(
+    row(
         what,
         "ms",
         median(&pairs.ours),
+        Some(least(&pairs.ours)),
         (!pairs.floor.is_empty()).then(|| (floor, median(&pairs.floor))),
         target,
     );
 }
 
-/// Prints one row.
+/// Prints one row of something else.
 pub fn figure(what: &str, unit: &str, ours: f64, floor: Option<(&str, f64)>, target: Target) {
+    row(what, unit, ours, None, floor, target);
+}
+
+/// Prints a row that cannot be measured here, and why.
+pub fn skipped(what: &str, reason: &str) {
+    println!("{what:<50} not measured: {reason}");
+}
+
+fn row(
+    what: &str,
+    unit: &str,
+    ours: f64,
+    least: Option<f64>,
+    floor: Option<(&str, f64)>,
+    target: Target,
+) {
     let verdict = match target.is_reached(ours, floor.map(|(_, floor)| floor)) {
         _ if target.times.is_none() && target.most.is_none() => "",
-        true => "PASS",
+        true => "ok",
         false => "over",
     };
     let value = |value: f64| match value {
@@ -99,11 +117,13 @@ pub fn figure(what: &str, unit: &str, ours: f64, floor: Option<(&str, f64)>, tar
         value if value < 100.0 => format!("{value:.1} {unit}"),
         value => format!("{value:.0} {unit}"),
     };
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     println!(
-        "{what:<46} {:>11} {:>11} {:>7}  {:<16} {verdict:<5} {}",
+        "{what:<50} {:>10} {:>10} {:>10} {:>6}  {:<16} {verdict:<5} {}",
         value(ours),
-        floor.map_or("-".to_owned(), |(_, floor)| value(floor)),
-        floor.map_or("-".to_owned(), |(_, floor)| format!("{:.2}", ours / floor)),
+        or_dash(least.map(value)),
+        or_dash(floor.map(|(_, floor)| value(floor))),
+        or_dash(floor.map(|(_, floor)| format!("{:.2}", ours / floor))),
         target.text(unit),
         floor.map_or("", |(name, _)| name),
     );

@@ -1,19 +1,20 @@
-//! The trainer, which signals and measures how long it waits, and the bare loop that answers at once.
+//! The trainer, which signals and measures how long it waits.
 //!
-//! Both run as processes of their own. At each step the trainer first signals the bare loop, in a
-//! folder of its own, then us: so the floor is measured under the same load, a moment before.
+//! It runs as a process of its own. At each step it first signals a bare loop, in a folder of its own
+//! (see [`crate::signal`]), then us: so the floor is measured under the same load, a moment before.
 
+use crate::content::{Content, Kind};
 use crate::measure::milliseconds;
-use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+use crate::process;
+use crate::signal::Signal;
 use std::io::Write;
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// What one step took, in milliseconds.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Step {
     /// The signal to the bare loop.
     pub bare: f64,
@@ -23,8 +24,40 @@ pub struct Step {
     pub wait: f64,
     /// From the end of the wait to the new `dvc.lock`.
     pub record: f64,
-    /// Processor time of the runner, all threads, from the signal to the new `dvc.lock`.
+    /// Processor time of the runner, all threads, from the signal to the end of the record.
     pub cpu: f64,
+    /// How often the runner read from a file meanwhile.
+    pub reads: f64,
+    /// A signal while the checkpoint before it was being recorded and no other might wait.
+    pub queued: f64,
+}
+
+impl Step {
+    fn figures(&self) -> [f64; 7] {
+        [
+            self.bare,
+            self.content,
+            self.wait,
+            self.record,
+            self.cpu,
+            self.reads,
+            self.queued,
+        ]
+    }
+
+    fn parse(line: &str) -> Self {
+        let mut numbers = line.split(' ').map(|number| number.parse().unwrap());
+        let mut next = || numbers.next().unwrap();
+        Step {
+            bare: next(),
+            content: next(),
+            wait: next(),
+            record: next(),
+            cpu: next(),
+            reads: next(),
+            queued: next(),
+        }
+    }
 }
 
 /// What a training run has measured.
@@ -41,19 +74,7 @@ impl Training {
         let text = std::fs::read_to_string(path).unwrap();
         let mut lines = text.lines();
         let peak = lines.next().unwrap().parse::<f64>().unwrap() / 1024.0;
-        let steps = lines
-            .map(|line| {
-                let mut numbers = line.split(' ').map(|number| number.parse().unwrap());
-                let mut next = || numbers.next().unwrap();
-                Step {
-                    bare: next(),
-                    content: next(),
-                    wait: next(),
-                    record: next(),
-                    cpu: next(),
-                }
-            })
-            .collect();
+        let steps = lines.map(Step::parse).collect();
         Training { steps, peak }
     }
 
@@ -67,11 +88,11 @@ impl Training {
     }
 }
 
-/// Trains: `<steps> model <bytes>`, or `<steps> folder <files>`; `<steps> same <bytes>` never changes.
-/// Leaves a report in the git directory.
+/// Trains: `<steps> <kind> <bytes or files>`. Leaves a report in the git directory.
 pub fn train(words: &[String]) {
     let steps: usize = words[0].parse().unwrap();
-    let (kind, size): (&str, usize) = (&words[1], words[2].parse().unwrap());
+    let kind = Kind::parse(&words[1]);
+    let mut content = Content::new(kind, words[2].parse().unwrap());
     let root = PathBuf::from(std::env::var_os("DVC_ROOT").unwrap());
     let ours = Signal::new(&root.join(".dvc/tmp"));
     let aside = tempfile::tempdir().unwrap();
@@ -81,197 +102,59 @@ pub fn train(words: &[String]) {
         .arg(aside.path())
         .spawn()
         .unwrap();
-    let runner = runner();
-    let mut bytes = vec![b'x'; size.min(1 << 20)];
+    let runner = process::runner();
     let mut measured = Vec::new();
-    for step in 0..steps {
-        // No two runs write the same, or the second would find all of it in the cache.
-        let label = format!("{:08}{step:08}", std::process::id());
-        match kind {
-            "folder" => write_folder(size, step, &label),
-            "same" => std::fs::write("model.pt", &bytes).unwrap(),
-            _ => {
-                bytes[..16].copy_from_slice(label.as_bytes());
-                write_model(&bytes, size);
-            }
-        }
-        let number = if kind == "same" {
-            0
-        } else {
-            std::process::id() as usize * 10_000 + step
+    for _ in 0..steps {
+        content.write();
+        let mut step = Step {
+            content: content.floor(),
+            bare: bare.send(),
+            ..Step::default()
         };
-        let metrics = format!(
-            "{{\"step\": {number}, \"loss\": {}}}\n",
-            1.0 / (number + 1) as f64
-        );
-        std::fs::write("metrics.json", metrics).unwrap();
-        let content = match kind {
-            "folder" => look_at_each(Path::new("outputs")),
-            _ if size > 1 << 20 => copy(),
-            _ => 0.0,
-        };
-        let bare = bare.send();
-        let lock = inode("dvc.lock");
-        let cpu = cpu(runner);
-        let wait = ours.send();
-        let end = Instant::now();
-        while kind != "same" && inode("dvc.lock") == lock && end.elapsed() < Duration::from_secs(60)
-        {
-            std::thread::sleep(Duration::from_micros(200));
+        let lock = inode();
+        let (cpu, reads) = (process::cpu(runner), process::reads(runner));
+        step.wait = ours.send();
+        if kind != Kind::Same {
+            step.record = until_recorded(lock);
         }
-        let record = milliseconds(end);
         // What a record does after 'dvc.lock' belongs to it.
         std::thread::sleep(Duration::from_millis(5));
-        measured.push(Step {
-            bare,
-            content,
-            wait,
-            record,
-            cpu: self::cpu(runner) - cpu,
-        });
+        step.cpu = process::cpu(runner) - cpu;
+        step.reads = process::reads(runner) - reads;
+        if kind == Kind::Busy {
+            content.write();
+            ours.send();
+            content.write();
+            step.queued = ours.send();
+            until_recorded(inode());
+        }
+        measured.push(step);
     }
     answerer.kill().unwrap();
     answerer.wait().unwrap();
-    report(runner, &measured);
+    report(process::peak(runner), &measured);
 }
 
-/// The bare protocol: sees the signal file, removes it.
-pub fn answer(folder: &str) {
-    let queue = watch(Path::new(folder), WatchFlags::CREATE | WatchFlags::MOVED_TO);
-    let signal = Path::new(folder).join("DVC_CHECKPOINT");
-    let mut buffer = [0; 4096];
-    loop {
-        // It may have been there before the watch.
-        let _not_there = std::fs::remove_file(&signal);
-        rustix::io::read(&queue, &mut buffer).unwrap();
-    }
-}
-
-fn report(runner: u32, steps: &[Step]) {
-    let status = std::fs::read_to_string(format!("/proc/{runner}/status")).unwrap();
-    let peak = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .unwrap();
-    let peak = peak.trim().trim_end_matches(" kB");
+fn report(peak: f64, steps: &[Step]) {
     let mut file = std::fs::File::create(".git/report").unwrap();
     writeln!(file, "{peak}").unwrap();
-    for Step {
-        bare,
-        content,
-        wait,
-        record,
-        cpu,
-    } in steps
-    {
-        writeln!(file, "{bare} {content} {wait} {record} {cpu}").unwrap();
+    for step in steps {
+        let figures = step.figures().map(|figure| figure.to_string());
+        writeln!(file, "{}", figures.join(" ")).unwrap();
     }
 }
 
-/// A folder in which a file is a question, and its end the answer.
-struct Signal {
-    file: PathBuf,
-    queue: OwnedFd,
-}
-
-impl Signal {
-    fn new(folder: &Path) -> Self {
-        Signal {
-            file: folder.join("DVC_CHECKPOINT"),
-            queue: watch(folder, WatchFlags::DELETE),
-        }
-    }
-
-    fn send(&self) -> f64 {
-        let mut buffer = [0; 4096];
-        let start = Instant::now();
-        std::fs::write(&self.file, "").unwrap();
-        while self.file.exists() {
-            rustix::io::read(&self.queue, &mut buffer).unwrap();
-        }
-        milliseconds(start)
-    }
-}
-
-fn watch(folder: &Path, flags: WatchFlags) -> OwnedFd {
-    let queue = inotify::init(CreateFlags::CLOEXEC).unwrap();
-    inotify::add_watch(&queue, folder, flags).unwrap();
-    queue
-}
-
-fn write_model(bytes: &[u8], size: usize) {
-    let mut file = std::fs::File::create("model.pt").unwrap();
-    let mut left = size;
-    while left > 0 {
-        let count = left.min(bytes.len());
-        file.write_all(&bytes[..count]).unwrap();
-        left -= count;
-    }
-}
-
-fn write_folder(files: usize, step: usize, label: &str) {
-    if step == 0 {
-        for file in 0..files {
-            let folder = format!("outputs/{}", file / 1000);
-            std::fs::create_dir_all(&folder).unwrap();
-            std::fs::write(format!("{folder}/{file}"), file.to_string()).unwrap();
-        }
-    }
-    std::fs::write(format!("outputs/0/{}", step % 7), label).unwrap();
-}
-
-/// One pass over a folder: its entries and what each of them is.
-fn look_at_each(folder: &Path) -> f64 {
-    fn pass(folder: &Path) -> u64 {
-        let mut size = 0;
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let entry = entry.unwrap();
-            let metadata = entry.metadata().unwrap();
-            size += match metadata.is_dir() {
-                true => pass(&entry.path()),
-                false => metadata.len(),
-            };
-        }
-        size
-    }
+/// Waits for another `dvc.lock` than that, and returns how long it took.
+fn until_recorded(lock: Option<u64>) -> f64 {
     let start = Instant::now();
-    std::hint::black_box(pass(folder));
+    while inode() == lock && start.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_micros(200));
+    }
     milliseconds(start)
 }
 
-/// Copies the model as a user would, to the file system that it lies on.
-fn copy() -> f64 {
-    let time = crate::measure::run(Command::new("cp").args(["model.pt", ".dvc/tmp/copy"]));
-    std::fs::remove_file(".dvc/tmp/copy").unwrap();
-    time
-}
-
-fn inode(path: &str) -> Option<u64> {
-    std::fs::metadata(path).ok().map(|metadata| metadata.ino())
-}
-
-/// Returns the process id of the 'git exp run' above us.
-fn runner() -> u32 {
-    let mut id = std::process::id();
-    loop {
-        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
-        let (before, after) = stat.rsplit_once(") ").unwrap();
-        if before.ends_with("git-exp-run") {
-            return id;
-        }
-        id = after.split(' ').nth(1).unwrap().parse().unwrap();
-        assert!(id > 1, "no 'git exp run' above the trainer");
-    }
-}
-
-/// Returns the processor time of all threads of a process, in milliseconds.
-fn cpu(process: u32) -> f64 {
-    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
-    tasks
-        .filter_map(|task| {
-            let text = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
-            text.split(' ').next()?.parse::<f64>().ok()
-        })
-        .sum::<f64>()
-        / 1e6
+fn inode() -> Option<u64> {
+    std::fs::metadata("dvc.lock")
+        .ok()
+        .map(|metadata| metadata.ino())
 }

@@ -1,6 +1,7 @@
 //! The rows, in the order of the table.
 
 mod commands;
+mod many;
 mod pipeline;
 mod reading;
 mod start;
@@ -13,14 +14,16 @@ type Row = fn(&Choice);
 
 /// Measures and prints every row that is wanted.
 pub fn all(choice: &Choice) {
-    let rows: [(&str, Row); 13] = [
+    let rows: [(&str, Row); 15] = [
         ("start", start::start),
         ("list", start::list),
         ("wait small", training::small),
         ("wait large", training::large),
+        ("wait reflink", training::reflink),
         ("wait folder", training::folder),
-        ("later checkpoints", training::later),
-        ("growth", training::growth),
+        ("wait queue full", training::queue_full),
+        ("later checkpoints", many::later),
+        ("growth", many::growth),
         ("show", reading::show),
         ("apply", commands::apply),
         ("metrics diff, list, branch", reading::small_commands),

@@ -3,25 +3,31 @@
 use crate::Choice;
 use crate::history;
 use crate::measure::{Pairs, run};
-use crate::project::{BINARIES, Project};
+use crate::project::{self, Project};
 use crate::table::{self, Target};
+use std::path::PathBuf;
 
 /// Every binary beside git itself, in turn; the slowest is the row.
 pub fn start(_: &Choice) {
     let project = Project::new(5, "stages: {}\n");
-    let mut times: Vec<Pairs> = BINARIES.iter().map(|_| Pairs::default()).collect();
+    let commands = git_exp::command::ALL.iter().map(|entry| entry.name);
+    let mut binaries: Vec<(&str, PathBuf, Pairs)> = commands
+        .map(|name| (name, project::binary(name), Pairs::default()))
+        .chain([("git exp", project::dispatcher(), Pairs::default())])
+        .collect();
     for _ in 0..15 {
-        for ((name, _), pairs) in BINARIES.iter().zip(&mut times) {
+        for (_, binary, pairs) in &mut binaries {
             pairs.floor.push(run(&mut project.git_command("--version")));
-            pairs.ours.push(run(&mut project.exp(name, "--version")));
+            pairs
+                .ours
+                .push(run(project.command(binary).arg("--version")));
         }
     }
-    let slowest = BINARIES
+    let slowest = binaries
         .iter()
-        .zip(&times)
-        .max_by(|(_, a), (_, b)| a.ratio().total_cmp(&b.ratio()));
-    if let Some(((name, _), pairs)) = slowest {
-        let what = format!("start, slowest of all ({name})");
+        .max_by(|(_, _, a), (_, _, b)| a.ratio().total_cmp(&b.ratio()));
+    if let Some((name, _, pairs)) = slowest {
+        let what = format!("start, slowest of {} ({name})", binaries.len());
         table::times(&what, "git --version", pairs, Target::times(1.5));
     }
 }

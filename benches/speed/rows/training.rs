@@ -5,6 +5,7 @@ use crate::measure::{Pairs, median, run};
 use crate::project::Project;
 use crate::table::{self, Target};
 use crate::trainer::{Step, Training};
+use std::path::{Path, PathBuf};
 
 /// A model of 1 KB, few and many tracked files, and what its checkpoints cost beside the wait.
 pub fn small(_: &Choice) {
@@ -47,6 +48,55 @@ pub fn large(choice: &Choice) {
     }
 }
 
+/// A model on a file system where a copy shares its blocks: that of the build, or a folder named by
+/// `GIT_EXP_REFLINK`.
+pub fn reflink(_: &Choice) {
+    let build = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let named = std::env::var_os("GIT_EXP_REFLINK").map(PathBuf::from);
+    let what = "wait, 100 MB model, reflinked";
+    let Some(folder) = [named, Some(build)]
+        .into_iter()
+        .flatten()
+        .find(|folder| reflinks(folder))
+    else {
+        table::skipped(
+            what,
+            "no reflinks on the build's file system; GIT_EXP_REFLINK=<folder> names another",
+        );
+        return;
+    };
+    let project = Project::training_in(&folder, 10, "model.pt", "18 reflink 100000000");
+    let training = train(&project);
+    let pairs = pairs(&training, |step| step.content);
+    table::times(what, "cp --reflink", &pairs, Target::times(1.1).plus(1.0));
+}
+
+fn reflinks(folder: &Path) -> bool {
+    let [from, to] = ["from", "to"].map(|name| folder.join(format!("reflink-{name}")));
+    let possible =
+        std::fs::write(&from, [0; 4096]).is_ok() && reflink_copy::reflink(&from, &to).is_ok();
+    for file in [from, to] {
+        let _not_there = std::fs::remove_file(file);
+    }
+    possible
+}
+
+/// A signal that comes while no other capture may wait.
+pub fn queue_full(_: &Choice) {
+    for (name, bytes, steps) in [("1 KB", 1024, 60), ("10 MB", 10_000_000, 15)] {
+        let words = format!("{steps} busy {bytes}");
+        let project = Project::training(10, "model.pt", &words);
+        project.git("config exp.pending 1");
+        let training = train(&project);
+        let pairs = Pairs {
+            ours: training.all(|step| step.queued),
+            floor: training.all(|step| step.record),
+        };
+        let what = format!("wait, queue full, {name} model");
+        table::times(&what, "its record", &pairs, Target::times(1.0));
+    }
+}
+
 /// A folder of which one file changes.
 pub fn folder(_: &Choice) {
     let project = Project::training(10, "outputs", "25 folder 10000");
@@ -54,84 +104,14 @@ pub fn folder(_: &Choice) {
     let pairs = pairs(&training, |step| step.content);
     let what = "wait, folder of 10,000 files, one changed";
     table::times(what, "lstat pass", &pairs, Target::times(1.2));
+    let what = "read calls per checkpoint, folder of 10,000";
+    let reads = training.all(|step| step.reads);
+    table::figure(what, "", median(&reads), None, Target::most(100.0));
     let what = "runner's peak memory, folder of 10,000";
     table::figure(what, "MiB", training.peak, None, Target::most(16.0));
 }
 
-/// One figure of a step.
-type Figure = fn(&Step) -> f64;
-
-/// Late checkpoints beside early ones.
-pub fn later(choice: &Choice) {
-    let count = if choice.full { 5000 } else { 1000 };
-    let project = Project::training(10, "model.pt", &format!("{count} model 1024"));
-    let training = train(&project);
-    let around = |at: usize, figure: Figure| -> f64 {
-        let values: Vec<f64> = training.steps[at - 40..at].iter().map(figure).collect();
-        median(&values)
-    };
-    let rows: [(&str, Figure); 3] = [
-        ("wait", |step| step.wait),
-        ("record", |step| step.record),
-        ("cpu", |step| step.cpu),
-    ];
-    for (name, figure) in rows {
-        let what = format!("checkpoint {count} against 60, {name}");
-        let early = around(60, figure);
-        let late = around(count, figure);
-        table::figure(
-            &what,
-            "ms",
-            late,
-            Some(("checkpoint 60", early)),
-            Target::times(1.1),
-        );
-    }
-}
-
-/// What stays on the disk.
-pub fn growth(_: &Choice) {
-    let count = 200;
-    let project = Project::training(10, "model.pt", &format!("{count} model 1024"));
-    // The first run makes what is made once: folders, the caches of git and of DVC.
-    train(&project);
-    project.git("gc -q");
-    let usage = |path: &str| project.usage(path);
-    let packed_before = usage(".git").1;
-    let before = [usage(".git"), usage(".dvc/cache")];
-    train(&project);
-    let after = [usage(".git"), usage(".dvc/cache")];
-    let files: u64 = after.iter().map(|(files, _)| files).sum::<u64>()
-        - before.iter().map(|(files, _)| files).sum::<u64>();
-    let bytes: u64 = after.iter().map(|(_, bytes)| bytes).sum::<u64>()
-        - before.iter().map(|(_, bytes)| bytes).sum::<u64>();
-    let each = |value: u64| value as f64 / f64::from(count);
-    table::figure(
-        "growth per checkpoint, files",
-        "",
-        each(files),
-        None,
-        Target::most(8.0),
-    );
-    table::figure(
-        "growth per checkpoint, allocated",
-        "KiB",
-        each(bytes) / 1024.0,
-        None,
-        Target::most(36.0),
-    );
-    project.git("gc -q");
-    let packed = usage(".git").1.saturating_sub(packed_before);
-    table::figure(
-        "growth per checkpoint in .git, packed",
-        "KB",
-        each(packed) / 1000.0,
-        None,
-        Target::most(1.1),
-    );
-}
-
-fn train(project: &Project) -> Training {
+pub(super) fn train(project: &Project) -> Training {
     run(&mut project.exp("run", "-f -q"));
     Training::read(&project.path(".git/report"))
 }
