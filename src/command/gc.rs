@@ -8,9 +8,9 @@ use std::io::BufRead;
 
 /// Remove experiments that nobody based their work on
 ///
-/// Experiments whose baseline is none of the given commits go, those of HEAD stay in any case. Names,
-/// checkpoints and the size of outputs are shown first, and a question is asked. 'git exp undo' brings
-/// them back. The cache is left alone: 'dvc gc' clears it.
+/// Experiments whose baseline is none of the given commits go: those of HEAD as well, unless an option
+/// covers it. Names, checkpoints and the size of outputs are shown first, and a question is asked.
+/// 'git exp undo' brings them back. The cache is left alone: 'dvc gc' clears it.
 #[derive(Debug, clap::Parser)]
 #[command(name = "git-exp-gc", bin_name = "git exp gc")]
 pub struct Args {

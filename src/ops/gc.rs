@@ -105,8 +105,9 @@ pub fn carry_out(store: &Store, plan: &Plan) -> Result<usize> {
 
 fn kept_baselines(store: &Store, keep: &Keep, all: &[Experiment]) -> Result<HashSet<ObjectId>> {
     let mut kept = HashSet::new();
-    // DVC keeps those of the workspace whatever else is asked for.
-    kept.extend(store.head()?.commit);
+    if keep.workspace {
+        kept.extend(store.head()?.commit);
+    }
     if keep.branches {
         kept.extend(store.branch_tips()?);
     }

@@ -83,7 +83,12 @@ No experiments to remove.
     repo.exp("gc -a -f").success().prints("No experiments");
     repo.git("branch -D old").success();
     repo.git("tag old HEAD~1").success();
-    repo.exp("gc -T -f").success().prints("No experiments");
+    // HEAD is no tag
+    repo.exp("gc -T -w -f").success().prints("No experiments");
+    repo.exp("gc -T -f").success();
+    assert_eq!(names(&repo), ["older"]);
+    repo.exp("undo").success();
+    repo.git("tag -d old").success();
     repo.exp("gc -w -a -f -q").success().stdout(str![[r#"
 Removed 1 experiments. To remove unused cache files use 'dvc gc'.
 
@@ -98,8 +103,10 @@ fn a_day_divides() {
     repo.exp("gc --date 2005-01-01 -f")
         .success()
         .prints("No experiments");
-    repo.exp("gc --date 2005-12-31 -f").success();
+    repo.exp("gc --date 2005-12-31 -w -f").success();
     assert_eq!(names(&repo), ["newer"]);
+    repo.exp("gc --date 2005-12-31 -f").success();
+    assert_eq!(names(&repo), [""; 0]);
     repo.exp("gc --date yesterday -f").refused(129);
     repo.exp("gc -f").refused(129);
 }
