@@ -253,12 +253,14 @@ impl Recording {
         });
         self.tree = batch.tree(self.tree, &changes)?;
         self.lockfile = lockfile;
-        if signalled && self.committed_tree != Some(self.tree) {
-            self.commit(&batch, events)?;
-        }
+        let saved = match signalled && self.committed_tree != Some(self.tree) {
+            true => Some(self.commit(&batch, events)?),
+            false => None,
+        };
         if let Err(error) = self.write_lockfile(&text, events) {
             events(Event::Warning(error.chain()));
         }
+        saved.into_iter().for_each(events);
         Ok(())
     }
 
@@ -272,7 +274,8 @@ impl Recording {
         let store = self.store.clone();
         let batch = Batch::new(&store);
         if commit && self.committed_tree != Some(self.tree) {
-            self.commit(&batch, events)?;
+            let saved = self.commit(&batch, events)?;
+            events(saved);
         }
         let Some(tip) = self.tip else { return Ok(()) };
         // A note that we cannot read, or that DVC's checkpoint never had, is better left alone.
@@ -304,7 +307,8 @@ impl Recording {
         Ok(Note::parse(&text, tip).ok().and_then(ParsedNote::known))
     }
 
-    fn commit(&mut self, batch: &Batch<'_>, events: &mut dyn FnMut(Event)) -> Result<()> {
+    /// Makes a checkpoint of the tree, and returns what to say when `dvc.lock` is written too.
+    fn commit(&mut self, batch: &Batch<'_>, events: &mut dyn FnMut(Event)) -> Result<Event> {
         let number = self.experiment.number;
         if let Some(replaced) = self.experiment.replaces.take() {
             take_away(&self.store, "run", &[replaced])?;
@@ -348,8 +352,7 @@ impl Recording {
         if let Err(error) = self.store.set_resume_point(Some(&point)) {
             events(Event::Warning(error.chain()));
         }
-        events(Event::CheckpointSaved { id: commit, number });
-        Ok(())
+        Ok(Event::CheckpointSaved { id: commit, number })
     }
 
     fn write_commit(&self, batch: &Batch<'_>) -> Result<ObjectId> {
