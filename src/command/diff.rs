@@ -93,6 +93,5 @@ pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
         parts.push(texts.collect());
     }
     parts.retain(|part| !part.is_empty());
-    let between = if args.md { "" } else { "\n" };
-    ctx.out.print(&parts.join(between))
+    ctx.out.print(&parts.join("\n"))
 }

@@ -131,6 +131,9 @@ pub fn metrics_json(states: &[(String, Files)]) -> Value {
         }
     };
     let of_state = |files: &Files| {
+        if files.is_empty() {
+            return map([]);
+        }
         let files = files
             .iter()
             .map(|(file, data)| (Key::from(file), of_file(data)));
