@@ -7,6 +7,7 @@ use crate::id::short;
 use crate::ops::run::{self, Options, Report};
 use crate::pipeline::Reach;
 use crate::ui::out::Out;
+use crate::ui::shell;
 
 /// Run the pipeline and save checkpoints
 ///
@@ -164,7 +165,7 @@ fn summarise(out: &Out, report: &Report) {
             out,
             &format!(
                 "\nTo track the changes with git, run:\n\n\tgit add {}",
-                report.to_add.join(" ")
+                shell::words(&report.to_add)
             ),
         );
     }

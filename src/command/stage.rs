@@ -5,6 +5,7 @@ use crate::error::{Context as _, Error, Result};
 use crate::ops::stage;
 use crate::pipeline::draft::Draft;
 use crate::pipeline::{Output, OutputKind};
+use crate::ui::shell;
 
 /// Add stages to the pipeline and list them
 ///
@@ -149,7 +150,7 @@ fn add(ctx: &Context, args: Add) -> Result<()> {
     }
     ctx.out.status("\nTo track the changes with git, run:\n");
     ctx.out
-        .status(&format!("\tgit add {}", added.files.join(" ")));
+        .status(&format!("\tgit add {}", shell::words(&added.files)));
     Ok(())
 }
 

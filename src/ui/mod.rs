@@ -11,5 +11,6 @@ pub mod pager;
 pub mod plain;
 pub mod plots_page;
 pub mod python;
+pub mod shell;
 pub mod style;
 pub mod table;

@@ -32,6 +32,31 @@ fn resumes_what_did_not_change() {
 }
 
 #[test]
+fn what_to_add_is_what_the_checkpoint_has_and_head_has_not() {
+    let repo = TestRepo::tutorial();
+    let pipeline = repo.read("dvc.yaml") + "    - a b:\n        cache: false\n";
+    let code =
+        repo.read("train.sh") + ". ./more.sh\nmkdir 'a b'; echo 1 > 'a b/1'; echo 2 > 'a b/2'\n";
+    repo.write("dvc.yaml", pipeline)
+        .write("train.sh", code)
+        .write("more.sh", ":\n")
+        .write("params.yaml", "seed: 1\nlr: 0.1\nweight_decay: 0\n");
+    let said = repo.exp("run -n calm").success().text();
+    let line = said.lines().find(|line| line.starts_with("\tgit add "));
+    let line = line.unwrap().trim();
+    assert_eq!(
+        line,
+        "git add 'a b' dvc.lock dvc.yaml metrics.json more.sh params.yaml predictions.json train.sh"
+    );
+    repo.sh(line).success();
+    repo.git("commit -q -m 'saved files from experiment'")
+        .success();
+    assert_eq!(repo.ask("status --porcelain"), "");
+    let trees = ["HEAD", &repo.tip("calm")].map(|commit| repo.ask(&format!("rev-parse {commit}:")));
+    assert_eq!(trees[0], trees[1]);
+}
+
+#[test]
 fn forks_when_code_changed() {
     let repo = TestRepo::tutorial();
     repo.epochs(2);

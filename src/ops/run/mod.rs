@@ -2,6 +2,7 @@
 //!
 //! Everything is checked before anything is changed: the pipeline, the params, the name, the inputs.
 
+mod changes;
 mod code;
 mod facts;
 mod inputs;
@@ -65,7 +66,7 @@ pub struct Report {
     pub tip: Option<ObjectId>,
     /// How many checkpoints this run made.
     pub checkpoints: u64,
-    /// Files in the workspace that differ from HEAD or are new, for `git add`.
+    /// Paths in which the newest checkpoint differs from HEAD, for `git add`.
     pub to_add: Vec<String>,
     /// What failed, as the error to end with after the summary.
     pub failure: Option<Failure>,
@@ -265,11 +266,18 @@ pub fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) ->
             hints: Vec::new(),
         });
     }
+    let to_add = match recorded.tip {
+        Some(tip) => changes::to_add(store, &inputs.pipeline, tip).unwrap_or_else(|error| {
+            events.emit(Event::Warning(error.chain()));
+            Vec::new()
+        }),
+        None => Vec::new(),
+    };
     Ok(Report {
         experiment: recorded.tip.map(|_| recorded.name),
         tip: recorded.tip,
         checkpoints: recorded.count,
-        to_add: to_add(store, &project, &inputs),
+        to_add,
         failure,
     })
 }
@@ -378,32 +386,4 @@ fn hand_over(store: &Store, cache: &Cache, recorded: &Recorded, events: &mut dyn
         )));
     }
     maintenance::start_if_due(store);
-}
-
-/// What a person would add to git to keep the result: sorted, existing, not cached.
-fn to_add(store: &Store, project: &Path, inputs: &Inputs) -> Vec<String> {
-    let pipeline = &inputs.pipeline;
-    let outs = pipeline.stages.iter().flat_map(|stage| &stage.outs);
-    let uncached = outs.filter(|out| !out.cache).map(|out| out.path.clone());
-    let code = pipeline.stages.iter().flat_map(|stage| &stage.deps);
-    let code = code
-        .filter(|dep| pipeline.writer_of(dep).is_none())
-        .cloned();
-    let named = ["dvc.yaml", "dvc.lock", ".gitignore"].map(str::to_owned);
-    let candidates: BTreeSet<String> = uncached
-        .chain(code)
-        .chain(inputs.edits.keys().cloned())
-        .chain(named)
-        .collect();
-    let head = store.head().ok().and_then(|head| head.commit);
-    let differs = |path: &String| {
-        let Ok(bytes) = fs_err::read(project.join(path)) else {
-            return project.join(path).is_dir();
-        };
-        let tree_path = store.tree_path(path);
-        let committed = head.and_then(|head| store.read_blob(head, &tree_path).ok().flatten());
-        committed.as_deref() != Some(bytes.as_slice())
-            && !store.is_ignored(&tree_path, false).unwrap_or(false)
-    };
-    candidates.into_iter().filter(differs).collect()
 }

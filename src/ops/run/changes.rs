@@ -1,0 +1,36 @@
+//! What a run has changed, as paths for `git add`.
+
+use crate::error::Result;
+use crate::id::ObjectId;
+use crate::pipeline::{Pipeline, paths};
+use crate::store::Store;
+use std::collections::BTreeSet;
+
+/// Lists what git would have to be told to keep the checkpoint `tip`: where it differs from HEAD.
+///
+/// Sorted, from the project's root. What lies in a directory that is an output is that directory; what
+/// is gone from the workspace since is left out, and so is what lies outside of the project.
+pub(super) fn to_add(store: &Store, pipeline: &Pipeline, tip: ObjectId) -> Result<Vec<String>> {
+    let after = store.files(tip)?;
+    let before = match store.head()?.commit {
+        Some(head) => store.files(head)?,
+        None => Default::default(),
+    };
+    let mut found = BTreeSet::new();
+    for path in before.keys().chain(after.keys()) {
+        if before.get(path) == after.get(path) {
+            continue;
+        }
+        let text = std::str::from_utf8(path).ok();
+        let inside = text.and_then(|path| path.strip_prefix(store.prefix()));
+        let Some(path) = inside else { continue };
+        if store.project()?.join(path).symlink_metadata().is_err() {
+            continue;
+        }
+        let outputs = pipeline.stages.iter().flat_map(|stage| &stage.outs);
+        let mut folders = paths::ancestors(path);
+        let folder = folders.find(|folder| outputs.clone().any(|out| out.path == **folder));
+        found.insert(folder.unwrap_or(path).to_owned());
+    }
+    Ok(found.into_iter().collect())
+}
