@@ -27,6 +27,9 @@ const RESERVED: [&str; 3] = ["HEAD", "workspace", "exec"];
 /// A ref file's name with `.lock` has to fit into the 255 bytes of a file name.
 const LONGEST: usize = 200;
 
+/// Fewer digits name no object: git wants four.
+const SHORTEST_ID: usize = 4;
+
 /// A name that may stand in a ref and cannot be mistaken for an object id; built only by checking.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ExperimentName(String);
@@ -48,7 +51,7 @@ impl ExperimentName {
         if text.starts_with('-') {
             return refuse("it starts with '-'");
         }
-        if text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if text.len() >= SHORTEST_ID && is_hex(text) {
             return refuse("it could be the id of a commit");
         }
         if text == "@" || RESERVED.contains(&text) || is_pseudo_ref(text) {
@@ -96,6 +99,15 @@ impl ExperimentName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether DVC never finds the experiment by this name: it reads it as an id with digits missing.
+    pub fn misleads_dvc(&self) -> bool {
+        is_hex(&self.0)
+    }
+}
+
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn pick<'w>(words: &[&'w str], draw: u64) -> &'w str {
@@ -209,6 +221,7 @@ mod tests {
             "he'd",
             "x@y",
             "facade1x",
+            "e1",
         ] {
             assert_eq!(ExperimentName::parse(text).unwrap().as_str(), text);
         }
@@ -220,7 +233,7 @@ mod tests {
             ("", "it is empty"),
             ("a/b", "it contains '/'"),
             ("-n", "it starts with '-'"),
-            ("e1", "it could be the id of a commit"),
+            ("decade", "it could be the id of a commit"),
             ("DEADBEEF", "it could be the id of a commit"),
             ("HEAD", "it means something else"),
             ("@", "it means something else"),

@@ -155,6 +155,12 @@ pub fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) ->
         options,
     };
     let origin = Origin::decide(&question, events)?;
+    if origin.experiment.name.misleads_dvc() {
+        events.emit(Event::Warning(format!(
+            "DVC will not find experiment '{}' by its name, which could be the start of a commit's id",
+            origin.experiment.name
+        )));
+    }
     for (file, text) in &inputs.edits {
         durable::write(&project.join(file), text.as_bytes())?;
     }
