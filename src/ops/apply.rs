@@ -18,7 +18,7 @@ use crate::store::checkout::{Files, Targets};
 use crate::store::objects::Batch;
 use crate::store::resolve::Resolved;
 use crate::store::scan::{FileState, PathSet, Scanner, quoted};
-use crate::store::state::ResumePoint;
+use crate::store::state::{self, ResumePoint};
 use crate::store::transition::{
     RefValue, SavedFile, SavedOutput, SavedPath, SavedResume, Step, Transition,
 };
@@ -106,7 +106,7 @@ impl Plan {
         let checkpoint = store.checkpoint(target.commit)?;
         let resume = store.resume_point()?;
         let files = store.files(target.commit)?;
-        let resumed = match &resume {
+        let resumed = match &store.current_point()? {
             Some(point) if point.checkpoint != target.commit => {
                 // A checkpoint that is gone saves nothing.
                 store.files(point.checkpoint).unwrap_or_default()
@@ -443,10 +443,7 @@ pub fn tell_dvc(store: &Store, commit: ObjectId, format: Format) -> Result<()> {
 }
 
 /// The refs by which DVC 2.58 knows where to go on.
-pub const EXEC_REFS: [&str; 2] = [
-    "refs/exps/exec/EXEC_APPLY",
-    "refs/exps/exec/EXEC_CHECKPOINT",
-];
+pub const EXEC_REFS: [&str; 2] = [state::EXEC_APPLY, "refs/exps/exec/EXEC_CHECKPOINT"];
 
 fn missing_objects(store: &Store, target: &Resolved, missing: &[(BString, String)]) -> Error {
     let list: Vec<String> = missing

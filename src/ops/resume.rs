@@ -36,7 +36,7 @@ pub fn resume(
     };
     let (point, experiment) = point_of(store, &word, &target)?;
     // The workspace is the checkpoint already, with what the user has edited since.
-    let in_place = store.resume_point()?.as_ref() == Some(&point)
+    let in_place = store.current_point()?.as_ref() == Some(&point)
         && store.head()?.commit == Some(point.baseline);
     if !in_place {
         let pipeline = check(store, &experiment, point.checkpoint, options)?;
@@ -56,7 +56,7 @@ pub fn resume(
 
 /// Returns what was last recorded or applied here.
 fn last(store: &Store) -> Result<(String, Resolved)> {
-    let Some(point) = store.resume_point()? else {
+    let Some(point) = store.current_point()? else {
         return Err(
             Error::missing("nothing was run or applied in this worktree yet")
                 .hint("git exp resume <experiment>")

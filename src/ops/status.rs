@@ -92,7 +92,7 @@ pub fn status(store: &Store) -> Result<Report> {
     let orphans = store.orphans()?;
     let now = store.now();
     let next = store
-        .resume_point()?
+        .current_point()?
         .filter(|point| head.commit == Some(point.baseline));
     let place = |record: &Running, pid: u32| Place {
         worktree: record.worktree.clone(),

@@ -9,6 +9,7 @@ pub mod capture_dir;
 pub mod checkout;
 pub mod config;
 pub mod copy;
+pub mod current;
 pub mod difference;
 pub mod dir_listing;
 pub mod durable;

@@ -159,7 +159,7 @@ impl Store {
         experiments: &[Experiment],
     ) -> Result<Resolved> {
         let commit = if base.is_empty() {
-            let point = self.resume_point()?.ok_or_else(|| {
+            let point = self.current_point()?.ok_or_else(|| {
                 Error::missing(format!(
                     "'{text}' names no experiment, and none is applied here"
                 ))

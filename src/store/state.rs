@@ -18,6 +18,9 @@ use std::path::{Path, PathBuf};
 const RESUME: &str = "git-exp/resume.json";
 const RUN: &str = "git-exp/run.json";
 
+/// What DVC 2.58 applied or ran last.
+pub const EXEC_APPLY: &str = "refs/exps/exec/EXEC_APPLY";
+
 /// The checkpoint last recorded by a run in this worktree, or last applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResumePoint {
@@ -108,17 +111,36 @@ impl Store {
 
     /// Sets or removes the resume point, by rename.
     pub fn set_resume_point(&self, point: Option<&ResumePoint>) -> Result<()> {
-        write(
-            &self.git_dir.join(RESUME),
-            point.map(|point| {
-                json!({
-                    "checkpoint": point.checkpoint.to_string(),
-                    "baseline": point.baseline.to_string(),
-                    "name": point.name,
-                    "id": point.experiment_id,
-                })
-            }),
-        )
+        let value = match point {
+            Some(point) => Some(json!({
+                "checkpoint": point.checkpoint.to_string(),
+                "baseline": point.baseline.to_string(),
+                "name": point.name,
+                "id": point.experiment_id,
+                "exec_apply": self.exec_apply()?,
+            })),
+            None => None,
+        };
+        write(&self.git_dir.join(RESUME), value)
+    }
+
+    /// Whether DVC has applied or run something here since the resume point was set.
+    ///
+    /// Its ref is one for all worktrees, and it means the main one.
+    pub fn dvc_went_on(&self) -> Result<bool> {
+        if self.git_dir != self.common_dir {
+            return Ok(false);
+        }
+        let Some(value) = read(&self.git_dir.join(RESUME))? else {
+            return Ok(true);
+        };
+        let seen = value.get("exec_apply").map(Value::as_str);
+        let now = self.exec_apply()?;
+        Ok(now.is_some() && seen.is_some_and(|seen| seen != now.as_deref()))
+    }
+
+    fn exec_apply(&self) -> Result<Option<String>> {
+        Ok(self.find_ref(EXEC_APPLY)?.map(|id| id.to_string()))
     }
 
     /// Returns the run record of this worktree, alive or not.

@@ -2,14 +2,13 @@
 
 use super::Options;
 use super::code;
-use super::inputs::{Inputs, read_optional};
+use super::inputs::Inputs;
 use crate::checkpoint::{Checkpoint, Fork, new_experiment_id};
 use crate::error::{Error, Result};
 use crate::event::{Event, Events, RunMode};
 use crate::experiment::{self, ExperimentName, experiment_ref, notes_ref};
 use crate::id::{ObjectId, short};
 use crate::lockfile::Lockfile;
-use crate::ops::apply::EXEC_REFS;
 use crate::ops::record::{Experiment, free_name};
 use crate::pipeline::Stage;
 use crate::store::Store;
@@ -195,13 +194,8 @@ impl Question<'_> {
     /// Returns the resume point, if an experiment of this baseline still has it.
     fn usable_point(&self, events: &mut dyn Events) -> Result<Option<ResumePoint>> {
         let (store, baseline) = (self.store, self.baseline);
-        let own = store.resume_point()?;
-        let point = match self.applied_by_dvc(own.as_ref())? {
-            Some(applied) => applied,
-            None => match own {
-                Some(own) => own,
-                None => return Ok(None),
-            },
+        let Some(point) = store.current_point()? else {
+            return Ok(None);
         };
         if point.baseline != baseline {
             events.emit(Event::Warning(format!(
@@ -227,39 +221,6 @@ impl Question<'_> {
             }
         }
         Ok(None)
-    }
-
-    /// Returns what DVC 2.58 applied or ran last, if the workspace's `dvc.lock` is that checkpoint's and not ours.
-    fn applied_by_dvc(&self, own: Option<&ResumePoint>) -> Result<Option<ResumePoint>> {
-        let store = self.store;
-        let Some(applied) = store.find_ref(EXEC_REFS[0])? else {
-            return Ok(None);
-        };
-        if own.is_some_and(|own| own.checkpoint == applied) {
-            return Ok(None);
-        }
-        let path = store.tree_path("dvc.lock");
-        let Some(now) = read_optional(&store.project()?.join("dvc.lock"))? else {
-            return Ok(None);
-        };
-        let is_now = |commit: ObjectId| -> Result<bool> {
-            Ok(store
-                .read_blob(commit, &path)?
-                .is_some_and(|text| text == now.as_bytes()))
-        };
-        if !is_now(applied)? || own.map_or(Ok(false), |own| is_now(own.checkpoint))? {
-            return Ok(None);
-        }
-        let Some(experiment) = store.containing(applied)? else {
-            return Ok(None);
-        };
-        let trailers = store.checkpoint(applied)?.trailers;
-        Ok(Some(ResumePoint {
-            checkpoint: applied,
-            baseline: experiment.baseline,
-            name: experiment.name.as_str().to_owned(),
-            experiment_id: trailers.id.unwrap_or_default(),
-        }))
     }
 
     /// Returns the position in `chain` of the newest checkpoint whose checkpoint outputs can be loaded.

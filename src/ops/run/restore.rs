@@ -241,7 +241,7 @@ impl Restorer<'_> {
 
     /// Returns the files of an output in git's care whose bytes no commit has that we know of.
     fn unsaved_files(&self, output: &Output) -> Result<Vec<BString>> {
-        let resumed = self.store.resume_point()?.map(|point| point.checkpoint);
+        let resumed = self.store.current_point()?.map(|point| point.checkpoint);
         let head = self.store.head()?.commit;
         let holders: Vec<ObjectId> = [self.origin.from, resumed, head]
             .into_iter()

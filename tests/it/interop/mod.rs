@@ -3,6 +3,7 @@
 //! A call of DVC costs one to four seconds, so one repository carries many questions. Tests end with
 //! a reason where `GIT_EXP_DVC2` or `GIT_EXP_DVC3` is not set.
 
+mod hand_over;
 mod same;
 
 use crate::support::TestRepo;
@@ -87,4 +88,11 @@ fn differences<K: Ord + std::fmt::Debug, V: PartialEq + std::fmt::Debug>(
             )
         })
         .collect()
+}
+
+/// Returns the `step` in the metrics of an experiment's tip.
+fn experiment_step(repo: &TestRepo, name: &str) -> u64 {
+    let text = repo.ask(&format!("show {}:metrics.json", repo.tip(name)));
+    let metrics: serde_json::Value = serde_json::from_str(&text).unwrap();
+    metrics["step"].as_u64().unwrap()
 }
