@@ -1,5 +1,6 @@
 //! `git exp show` beside both DVCs, over the same repository: JSON byte for byte, CSV line by line.
 
+use crate::interop::same_json;
 use crate::support::{TestRepo, oracle};
 use std::path::Path;
 
@@ -129,26 +130,7 @@ fn prints_what_dvc_3_prints() {
     );
     let ours = repo.exp("show --json").success().text();
     let theirs = run(&repo, &dvc3, "exp show --json -f");
-    let mut both: Vec<serde_json::Value> = [&ours, &theirs]
-        .map(|text| serde_json::from_str(text).unwrap())
-        .to_vec();
-    both.iter_mut().for_each(forget_differences);
-    assert_eq!(both[0], both[1]);
+    same_json(&ours, &theirs);
     let ours = repo.exp("list").success().text();
     assert_eq!(ours, run(&repo, &dvc3, "exp list"));
-}
-
-/// DVC 3 does not say whether there are checkpoints, and has an error for a metrics file that is not
-/// there where DVC 2 has nothing.
-fn forget_differences(value: &mut serde_json::Value) {
-    match value {
-        serde_json::Value::Object(map) => {
-            map.remove("meta");
-            let missing = |data: &serde_json::Value| data["error"]["type"] == "FileNotFoundError";
-            map.retain(|_, data| !missing(data));
-            map.values_mut().for_each(forget_differences);
-        }
-        serde_json::Value::Array(items) => items.iter_mut().for_each(forget_differences),
-        _ => {}
-    }
 }
