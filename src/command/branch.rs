@@ -35,7 +35,7 @@ pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
     };
     ctx.out.print(&format!(
         "Git branch '{0}' has been created from {origin}.\n\
-         To switch to the new branch run:\n\n\tgit checkout {0}\n\n",
+         To switch to the new branch run:\n\n\tgit checkout {0}\n",
         made.branch
     ))
 }

@@ -18,7 +18,6 @@ To switch to the new branch run:
 
 	git checkout keep
 
-
 "#]]);
     assert_eq!(repo.ask("rev-parse keep"), repo.tip("first"));
     assert_eq!(

@@ -7,6 +7,7 @@ mod hand_over;
 mod ours;
 mod same;
 mod theirs;
+mod tidy;
 
 use crate::support::TestRepo;
 use std::collections::BTreeMap;
