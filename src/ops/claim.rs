@@ -33,6 +33,7 @@ pub fn claim(store: &Store, doing: &str) -> Result<RunLock> {
         .hint(format!("kill {}", child.pid)));
     }
     store.clear_stale_locks()?;
+    store.clear_leftovers()?;
     store.recover()?;
     Ok(lock)
 }

@@ -16,6 +16,7 @@ use crate::store::undo::Entry;
 /// Files that were changed since are refused, unless `force` is set; then they are saved first, as an
 /// entry of their own. [`crate::error::Kind::Missing`] when there is nothing to take back.
 pub fn undo(store: &Store, force: bool, events: &mut dyn Events) -> Result<Entry> {
+    store.clear_stale_locks()?;
     let Some(entry) = store.newest_undo()? else {
         return Err(Error::missing("nothing to undo in this worktree"));
     };

@@ -6,12 +6,14 @@
 //! Beside what the run puts there it holds `lock` and `owner`, the git directory of the run's worktree.
 
 use super::cache::Cache;
+use super::{durable, leftovers};
 use crate::error::{Context, Error, Result};
 use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
 
 const LOCK: &str = "lock";
 const OWNER: &str = "owner";
@@ -68,10 +70,12 @@ impl Cache {
         )))
     }
 
-    /// Returns, locked, the folders that killed runs of the worktree `owner` left behind.
+    /// Returns, locked, the folders that killed runs of the worktree `owner` left behind, and old ones
+    /// that nobody owns. The caller holds the run lock of that worktree.
     pub fn leftover_captures(&self, owner: &Path) -> Result<Vec<CaptureDir>> {
         let mut leftovers = Vec::new();
         for base in self.captures_bases() {
+            leftovers::clear_old(&base)?;
             let cannot = || format!("cannot list '{}'", base.display());
             let entries = match fs_err::read_dir(&base) {
                 Ok(entries) => entries,
@@ -81,12 +85,19 @@ impl Cache {
             for entry in entries {
                 let path = entry.context(cannot)?.path();
                 // A folder that vanishes, or belongs to another repository, is nobody's loss.
-                let owned = fs_err::read(path.join(OWNER))
-                    .is_ok_and(|found| found == owner.as_os_str().as_bytes());
-                if !owned {
+                let is_left_behind = match fs_err::read(path.join(OWNER)) {
+                    Ok(found) => found == owner.as_os_str().as_bytes(),
+                    Err(_) => path.is_dir() && leftovers::is_old(&path),
+                };
+                if !is_left_behind {
                     continue;
                 }
-                let lock = fs_err::File::open(path.join(LOCK))
+                // It may have been killed before it made its lock.
+                let lock = fs_err::OpenOptions::new()
+                    .create(true)
+                    .truncate(false)
+                    .write(true)
+                    .open(path.join(LOCK))
                     .and_then(|lock| take(&path, lock.into_file()));
                 if let Ok(Some(_lock)) = lock {
                     leftovers.push(CaptureDir { path, _lock });
@@ -95,6 +106,13 @@ impl Cache {
         }
         leftovers.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(leftovers)
+    }
+
+    /// Creates a temporary file that becomes an object by rename.
+    pub(super) fn temporary(&self) -> io::Result<NamedTempFile> {
+        let [folder, _] = self.captures_bases();
+        self.create_dir(&folder)?;
+        durable::temporary_in(&folder, 0o600)
     }
 
     fn captures_bases(&self) -> [PathBuf; 2] {
@@ -169,5 +187,28 @@ mod tests {
         assert!(!killed_path.exists());
         assert!(running.path().exists());
         assert!(running.free_space().unwrap() > 0);
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "ages of files")]
+    fn a_folder_that_was_never_finished_goes_too() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::new(root.path().join(".dvc/cache"), root.path());
+        let owner = Path::new("/repo/.git");
+        let base = root.path().join(".dvc/cache/git-exp");
+        for name in ["run-unlocked", "run-old", "run-young"] {
+            fs_err::create_dir_all(base.join(name)).unwrap();
+        }
+        fs_err::write(base.join("run-unlocked/owner"), "/repo/.git").unwrap();
+        let old = std::time::SystemTime::now() - std::time::Duration::from_secs(7200);
+        let folder = fs_err::File::open(base.join("run-old")).unwrap();
+        let times = std::fs::FileTimes::new().set_modified(old);
+        folder.file().set_times(times).unwrap();
+        let found = cache.leftover_captures(owner).unwrap();
+        let names: Vec<_> = found.iter().map(|left| left.path().file_name()).collect();
+        assert_eq!(
+            names,
+            [Some("run-old".as_ref()), Some("run-unlocked".as_ref())]
+        );
     }
 }

@@ -80,7 +80,7 @@ impl Cache {
         let dir = durable::parent(&object);
         self.create_dir(dir).context(cannot)?;
         let write = || -> io::Result<()> {
-            let mut file = durable::temporary_in(dir, 0o600)?;
+            let mut file = self.temporary()?;
             file.write_all(&listing.listing(format))?;
             protect(file.path())?;
             file.as_file().sync_all()?;
@@ -127,7 +127,7 @@ impl Cache {
                 protect(file).context(cannot)?;
                 copies.push(None);
             } else {
-                let temporary = durable::temporary_in(dir, 0o600).context(cannot)?;
+                let temporary = self.temporary().context(cannot)?;
                 let source = fs_err::File::open(file).context(cannot)?;
                 copy::copy(source.file(), temporary.as_file()).context(cannot)?;
                 protect(temporary.path()).context(cannot)?;

@@ -23,6 +23,7 @@ pub mod history;
 mod ini;
 pub mod insert;
 pub mod integrity;
+pub mod leftovers;
 pub mod lock;
 pub(crate) mod lstat;
 pub mod materialise;

@@ -18,6 +18,7 @@ use crate::id::ObjectId;
 use gix::bstr::{BString, ByteSlice};
 use gix::objs::tree::EntryKind;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// What was, and what shall be.
@@ -266,6 +267,7 @@ impl Store {
             }
         }
         self.change_refs(&ref_changes(&refs)).map_err(ref_error)?;
+        self.clear_leftovers_in(self.folders(&transition)?)?;
         self.complete(&transition)?;
         Ok(true)
     }
@@ -281,6 +283,19 @@ impl Store {
             self.drop_undo(name)?;
         }
         self.remove_intent()
+    }
+
+    /// Returns the folders in which files of the work tree are replaced.
+    fn folders(&self, transition: &Transition) -> Result<BTreeSet<PathBuf>> {
+        let files = transition.files.iter().map(|(path, _)| path);
+        let outputs = transition.outputs.iter().map(|(path, _)| path);
+        files
+            .chain(outputs)
+            .map(|path| {
+                let place = self.path_of(path.0.as_bstr())?;
+                Ok(durable::parent(&place).to_owned())
+            })
+            .collect()
     }
 
     fn remove_intent(&self) -> Result<()> {

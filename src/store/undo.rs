@@ -276,11 +276,7 @@ impl Cache {
             return Ok(());
         }
         let doing = || format!("cannot save '{}' to the cache", path.display());
-        let folder = self.objects_dir(format);
-        self.create_dir(&folder).context(doing)?;
-        let copy = durable::temporary_in(&folder, 0o600)
-            .context(doing)?
-            .into_temp_path();
+        let copy = self.temporary().context(doing)?.into_temp_path();
         fs_err::remove_file(&copy).context(doing)?;
         reflink_copy::reflink_or_copy(path, &copy).context(doing)?;
         let found = fs_err::File::open(&copy).and_then(digest::read);

@@ -173,6 +173,7 @@ pub fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) ->
     for leftover in cache.leftover_captures(store.git_dir())? {
         leftover.remove()?;
     }
+    store.clear_leftovers_in(folders_of_outputs(&project, &stages))?;
     let format = store.dvc_format(&cache)?;
     let restorer = Restorer {
         store,
@@ -300,6 +301,12 @@ fn written_paths(store: &Store, project: &Path, inputs: &Inputs) -> PathSet {
     let lockfile = "dvc.lock".to_owned();
     let all = outs.chain(&reported).chain([&lockfile]);
     PathSet::new(all.map(|path| store.tree_path(path)))
+}
+
+fn folders_of_outputs(project: &Path, stages: &[&Stage]) -> BTreeSet<PathBuf> {
+    let outs = stages.iter().flat_map(|stage| &stage.outs);
+    outs.map(|out| durable::parent(&project.join(&out.path)).to_owned())
+        .collect()
 }
 
 pub(crate) fn say_what_would_run(stages: &[&Stage], events: &mut dyn Events) {
