@@ -1,8 +1,10 @@
 //! The right to change this worktree's files: nobody trains in it, and nothing is half done.
 
 use crate::error::{Error, Result};
+use crate::experiment::{ExperimentName, experiment_ref};
 use crate::store::Store;
 use crate::store::lock::RunLock;
+use crate::store::state::{ResumePoint, Running};
 
 /// Takes this worktree's run lock for an operation called `doing` (`apply`), and finishes what a
 /// kill cut off. Refused while a run, or the training of a run that died, is at work here.
@@ -21,7 +23,7 @@ pub fn claim(store: &Store, doing: &str) -> Result<RunLock> {
             )),
         });
     };
-    if let Some(run) = record
+    if let Some(run) = &record
         && let Some(child) = &run.child
         && child.is_alive()
     {
@@ -35,5 +37,29 @@ pub fn claim(store: &Store, doing: &str) -> Result<RunLock> {
     store.clear_stale_locks()?;
     store.clear_leftovers()?;
     store.recover()?;
+    if let Some(run) = &record {
+        catch_up(store, run)?;
+        store.set_run_record(None)?;
+    }
     Ok(lock)
+}
+
+/// Makes the newest checkpoint of a run that was killed the resume point: the kill may have come
+/// after the checkpoint and before that.
+fn catch_up(store: &Store, run: &Running) -> Result<()> {
+    let name = ExperimentName::of_ref(&run.name);
+    let Some(tip) = store.find_ref(&experiment_ref(run.baseline, &name))? else {
+        return Ok(());
+    };
+    // An experiment of that name that somebody else made is none of ours.
+    let id = store.checkpoint(tip)?.trailers.id.unwrap_or_default();
+    if id.is_empty() || id != run.experiment_id {
+        return Ok(());
+    }
+    store.set_resume_point(Some(&ResumePoint {
+        checkpoint: tip,
+        baseline: run.baseline,
+        name: run.name.clone(),
+        experiment_id: id,
+    }))
 }

@@ -225,6 +225,7 @@ mod tests {
 
     fn record(store: &Store, name: &str, baseline: ObjectId) -> Running {
         Running {
+            experiment_id: String::new(),
             worktree: store.worktree().to_owned(),
             name: name.to_owned(),
             baseline,

@@ -218,6 +218,7 @@ mod tests {
         let record = |store: &Store| Running {
             worktree: store.worktree.clone(),
             name: "warm-lynx".to_owned(),
+            experiment_id: String::new(),
             baseline,
             pid: std::process::id(),
             stage: None,

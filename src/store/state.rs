@@ -41,6 +41,8 @@ pub struct Running {
     pub worktree: PathBuf,
     /// Its experiment's name.
     pub name: String,
+    /// Its experiment's `Exp-Id`; empty in the record of an earlier version.
+    pub experiment_id: String,
     /// Its baseline.
     pub baseline: ObjectId,
     /// The runner's process id.
@@ -190,6 +192,7 @@ fn run_value(record: &Running) -> Value {
     json!({
         "worktree": path_text(&record.worktree),
         "name": record.name,
+        "id": record.experiment_id,
         "baseline": record.baseline.to_string(),
         "pid": record.pid,
         "stage": record.stage,
@@ -207,6 +210,7 @@ fn run_record(value: &Value) -> Option<Running> {
     Some(Running {
         worktree: text_path(&text(value, "worktree")?),
         name: text(value, "name")?,
+        experiment_id: text(value, "id").unwrap_or_default(),
         baseline: id(value, "baseline")?,
         pid: number(value, "pid")?,
         stage: text(value, "stage"),
@@ -294,6 +298,7 @@ mod tests {
         Running {
             worktree: OsStr::from_bytes(b"/data/100%/\xff").into(),
             name: "warm-lynx".to_owned(),
+            experiment_id: "0123456789abcdef0123456789abcdef".to_owned(),
             baseline: id_of('b'),
             pid: 12,
             stage: Some("train".to_owned()),

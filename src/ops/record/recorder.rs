@@ -404,6 +404,7 @@ impl Recording {
         self.experiment.notes_at = None;
         if let Ok(Some(mut record)) = self.store.run_record() {
             record.name = name.as_str().to_owned();
+            record.experiment_id = self.experiment.id.clone();
             self.store.set_run_record(Some(&record))?;
         }
         Ok(())

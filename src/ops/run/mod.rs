@@ -360,6 +360,7 @@ fn record_process(store: &Store, origin: &Origin) -> Result<OnProcess> {
     let record = Running {
         worktree: store.worktree().to_owned(),
         name: origin.experiment.name.as_str().to_owned(),
+        experiment_id: origin.experiment.id.clone(),
         baseline: origin.experiment.baseline,
         pid: std::process::id(),
         stage: None,
