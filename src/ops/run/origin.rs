@@ -173,7 +173,8 @@ impl Origin {
     }
 }
 
-fn lockfile_of(store: &Store, commit: ObjectId) -> Result<Option<Lockfile>> {
+/// Returns the lockfile of a commit, if it has one.
+pub(super) fn lockfile_of(store: &Store, commit: ObjectId) -> Result<Option<Lockfile>> {
     let Some(bytes) = store.read_blob(commit, &store.tree_path("dvc.lock"))? else {
         return Ok(None);
     };

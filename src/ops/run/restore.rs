@@ -2,7 +2,7 @@
 //!
 //! Bytes that neither the cache nor a commit holds go to an undo entry first.
 
-use super::origin::Origin;
+use super::origin::{self, Origin};
 use crate::digest::{Format, PathDigest};
 use crate::error::{Context, Result};
 use crate::event::{Event, Events, RunMode};
@@ -65,12 +65,8 @@ impl Restorer<'_> {
         }
         for stage in stages.iter().filter(|stage| stage.has_checkpoint()) {
             for output in &stage.outs {
-                let entry = lockfile.stages.get(&stage.name);
-                let hash = entry
-                    .and_then(|entry| entry.out(stage.written(&output.path)))
-                    .and_then(|out| out.hash.as_ref())
-                    .filter(|_| !self.origin.reset);
-                let Some(step) = self.step(output, hash, events)? else {
+                let hash = locked(lockfile, stage, output).filter(|_| !self.origin.reset);
+                let Some(step) = self.step(stage, output, hash, events)? else {
                     continue;
                 };
                 if let (Step::Object(output, hash), true) = (&step, output.checkpoint) {
@@ -131,6 +127,7 @@ impl Restorer<'_> {
     /// Decides what becomes of an output; `None` leaves it as it is.
     fn step<'o>(
         &self,
+        stage: &Stage,
         output: &'o Output,
         hash: Option<&'o LockedHash>,
         events: &mut dyn Events,
@@ -140,12 +137,13 @@ impl Restorer<'_> {
             return Ok(match self.origin.from {
                 Some(from) => Some(Step::Tree(output, from)),
                 None if self.origin.reset => Some(Step::Gone(output)),
+                None if output.persist => self.begun(stage, output, hash)?,
                 None => None,
             });
         }
         Ok(match hash {
             // What a new experiment finds without an entry is removed before its stage, if at all.
-            None if is_new && !output.checkpoint && !self.origin.reset => None,
+            None if is_new && !output.checkpoint && !output.persist && !self.origin.reset => None,
             None => Some(Step::Gone(output)),
             Some(hash) if self.cache.missing(hash.format, &hash.md5)?.is_empty() => {
                 Some(Step::Object(output, hash))
@@ -163,6 +161,28 @@ impl Restorer<'_> {
                 Some(Step::Gone(output))
             }
         })
+    }
+
+    /// Decides what becomes of a history that is in git's care when a new experiment starts: training
+    /// that was cut off before its first checkpoint may have left one of a model that is gone.
+    fn begun<'o>(
+        &self,
+        stage: &Stage,
+        output: &'o Output,
+        hash: Option<&'o LockedHash>,
+    ) -> Result<Option<Step<'o>>> {
+        let baseline = self.origin.experiment.baseline;
+        let Some(hash) = hash else {
+            return Ok(Some(Step::Tree(output, baseline)));
+        };
+        let is_it = |digest: PathDigest| digest.md5(hash.format) == hash.md5;
+        let here = self.store.project()?.join(&output.path);
+        if self.cache.digest(&here)?.is_some_and(is_it) {
+            return Ok(None);
+        }
+        let committed = origin::lockfile_of(self.store, baseline)?.unwrap_or_default();
+        let described = locked(&committed, stage, output) == Some(hash);
+        Ok(described.then_some(Step::Tree(output, baseline)))
     }
 
     fn carry_out(&self, step: &Step<'_>) -> Result<()> {
@@ -269,6 +289,12 @@ impl Restorer<'_> {
         }
         Ok(unsaved)
     }
+}
+
+/// Returns what `lockfile` has of an output.
+fn locked<'l>(lockfile: &'l Lockfile, stage: &Stage, output: &Output) -> Option<&'l LockedHash> {
+    let entry = lockfile.stages.get(&stage.name)?;
+    entry.out(stage.written(&output.path))?.hash.as_ref()
 }
 
 /// Removes a file, a link or a directory with all below it; nothing there is no error.
