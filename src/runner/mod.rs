@@ -4,6 +4,7 @@
 //! command, for Ctrl-C and for the recorder. It captures (see [`capture`]) and hands captures to a
 //! [`Recorder`]; it never hashes, never syncs, never writes refs or notes itself.
 
+mod answer;
 pub mod browser;
 pub mod capture;
 pub mod children;

@@ -1,15 +1,16 @@
 //! One stage from the first line of its command to the end of the last, answering signals meanwhile.
 
+use super::answer::{Signals, clear};
 use super::capture::{Capture, Capturer};
 use super::children::{Started, adopt_orphans};
 use super::command;
 use super::interrupts::{FORWARD_AFTER, Interrupts, Press};
 use super::reports::Reports;
 use super::wake::Wake;
-use super::watch::{POLL_INTERVAL, SignalWatch, WriteWatch, Written};
-use crate::error::{Context, Error, Result};
+use super::watch::{POLL_INTERVAL, WriteWatch};
+use crate::error::{Context, Result};
 use crate::event::{Event, Events};
-use crate::pipeline::{Stage, paths};
+use crate::pipeline::Stage;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::Signal;
 use std::collections::BTreeSet;
@@ -17,7 +18,7 @@ use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// Takes captures and records them, on a thread of its own.
 pub trait Recorder {
@@ -117,13 +118,7 @@ impl<R: Recorder> Runner<'_, R> {
     pub fn run_stage(&mut self, run: &StageRun<'_>) -> Result<StageEnd> {
         adopt_orphans();
         clear(&run.signal_file)?;
-        let watch = SignalWatch::new(&run.signal_file.parent().into_iter().collect::<Vec<_>>());
-        let mut signal = SignalState {
-            watch,
-            warned: false,
-            waiting_since: None,
-            said_waiting: false,
-        };
+        let mut signals = Signals::watch(&run.signal_file);
         for line in command::lines(&run.stage.cmd) {
             self.events.emit(Event::CommandStarts {
                 line: line.to_owned(),
@@ -131,11 +126,11 @@ impl<R: Recorder> Runner<'_, R> {
             let started = command::start(line, run.stage, run.root, &run.environment)
                 .context(|| format!("cannot start '{line}' of stage '{}'", run.stage.name))?;
             self.recorder.process_started(&run.stage.name, started.id());
-            match self.attend(run, &mut signal, started)? {
+            match self.attend(run, &mut signals, started)? {
                 Ended::Stopped(reason) => return Ok(StageEnd::Stopped { reason }),
                 Ended::Exited(status) if !status.success() => {
                     // A blocking signal that was still pending is a checkpoint; what came after it is not.
-                    self.answer(run, &mut signal, true);
+                    self.answer(run, &mut signals, true);
                     return Ok(StageEnd::Failed {
                         line: line.to_owned(),
                         status,
@@ -144,7 +139,7 @@ impl<R: Recorder> Runner<'_, R> {
                 Ended::Exited(_) => {}
             }
         }
-        self.answer(run, &mut signal, true);
+        self.answer(run, &mut signals, true);
         let absent = |path: &str| fs_err::symlink_metadata(run.root.join(path)).is_err();
         if let Some(output) = run
             .stage
@@ -170,17 +165,17 @@ impl<R: Recorder> Runner<'_, R> {
     fn attend(
         &mut self,
         run: &StageRun<'_>,
-        signal: &mut SignalState,
+        signals: &mut Signals,
         mut process: Started,
     ) -> Result<Ended> {
         let mut forward_at: Option<(Instant, i32)> = None;
         loop {
-            self.poll(signal, &process, forward_at.map(|(at, _)| at))?;
+            self.poll(signals, &process, forward_at.map(|(at, _)| at))?;
             if self.recorder.reports(self.events) {
                 self.capturer.forget();
             }
-            signal.watch.drain();
-            if let Some(reason) = self.answer(run, signal, false)
+            signals.watch.drain();
+            if let Some(reason) = self.answer(run, signals, false)
                 && run.stop_on_error
             {
                 process.kill_tree();
@@ -212,13 +207,13 @@ impl<R: Recorder> Runner<'_, R> {
         }
     }
 
-    fn poll(&self, signal: &SignalState, process: &Started, until: Option<Instant>) -> Result<()> {
+    fn poll(&self, signals: &Signals, process: &Started, until: Option<Instant>) -> Result<()> {
         let interrupts = self.interrupts.fd();
         let mut fds = vec![
             PollFd::new(&interrupts, PollFlags::IN),
             PollFd::new(self.recorder.wake(), PollFlags::IN),
         ];
-        let watched = signal.watch.fd();
+        let watched = signals.watch.fd();
         fds.extend(watched.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
         let ended = process.ended.as_ref().map(|fd| fd.as_fd());
         fds.extend(ended.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
@@ -228,10 +223,9 @@ impl<R: Recorder> Runner<'_, R> {
                 .saturating_duration_since(Instant::now())
                 .max(Duration::from_millis(1))
         });
-        let waiting = signal
-            .waiting_since
-            .filter(|_| !signal.said_waiting)
-            .map(|_| Duration::from_millis(200));
+        let waiting = signals
+            .is_waiting_in_silence()
+            .then_some(Duration::from_millis(200));
         let timeout = [polling, until, waiting].into_iter().flatten().min();
         let timespec = timeout.map(|timeout| Timespec {
             tv_sec: timeout.as_secs() as i64,
@@ -242,143 +236,9 @@ impl<R: Recorder> Runner<'_, R> {
             Err(errno) => Err(errno).context(|| "cannot wait for the stage".to_owned()),
         }
     }
-
-    /// Answers the signal file if it is there. Returns why, if a checkpoint was wanted and missed.
-    fn answer(
-        &mut self,
-        run: &StageRun<'_>,
-        signal: &mut SignalState,
-        at_end: bool,
-    ) -> Option<String> {
-        if !run.signal_file.exists() {
-            return None;
-        }
-        if !run.checkpoints {
-            if !std::mem::replace(&mut signal.warned, true) {
-                let stage = &run.stage.name;
-                self.events.emit(Event::Warning(format!(
-                    "stage '{stage}' signals checkpoints, but has no output with 'checkpoint: true'; its signals are answered and nothing is saved"
-                )));
-            }
-            return clear(&run.signal_file).err().map(|error| error.chain());
-        }
-        if !at_end && !self.recorder.has_room() {
-            let since = *signal.waiting_since.get_or_insert_with(Instant::now);
-            if since.elapsed() > Duration::from_secs(1)
-                && !std::mem::replace(&mut signal.said_waiting, true)
-            {
-                self.events.emit(Event::Status(
-                    "training waits: earlier checkpoints are still being written".to_owned(),
-                ));
-            }
-            return None;
-        }
-        signal.waiting_since = None;
-        signal.said_waiting = false;
-        let captured = self.capture(run);
-        let cleared = clear(&run.signal_file);
-        let missed = match captured {
-            Ok(mut capture) => {
-                capture.signalled = true;
-                self.recorder.submit(capture);
-                cleared.err()
-            }
-            Err(error) => Some(error),
-        }?;
-        let reason = missed.chain();
-        self.events.emit(Event::Warning(format!(
-            "this checkpoint could not be saved: {reason}"
-        )));
-        self.recorder.missed(&reason);
-        Some(reason)
-    }
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "compared with the time stamps of files"
-    )]
-    fn capture(&mut self, run: &StageRun<'_>) -> Result<Capture> {
-        let now = SystemTime::now();
-        let mut capture = Capture {
-            stage: run.stage.name.clone(),
-            taken_at: Some(now),
-            ..Capture::default()
-        };
-        let written = self.written(run);
-        let outputs = &run.stage.outs;
-        for new in self.reports.look(now) {
-            // It may be in an output that was captured before anybody knew what it is.
-            let holder = outputs.iter().find(|out| paths::is_within(&new, &out.path));
-            if let Some(output) = holder {
-                self.capturer.forget_output(&output.path);
-            }
-        }
-        capture.reported = self.reports.reported();
-        self.capturer.outputs(outputs, now, &mut capture)?;
-        for path in self.reports.captured(run.stage) {
-            let tree_path = run.folder.join(&path);
-            self.capturer
-                .report(&path, &tree_path, outputs, now, &mut capture)?;
-        }
-        for path in written {
-            let captured = self
-                .capturer
-                .path(run.worktree, &path, &mut capture.bytes)?;
-            capture.files.extend(captured);
-        }
-        Ok(capture)
-    }
-
-    /// Returns tracked files that may have been written, and names edited code once.
-    fn written(&mut self, run: &StageRun<'_>) -> BTreeSet<PathBuf> {
-        let candidates = match self.writes.take() {
-            Written::Paths(paths) => paths.into_iter().collect(),
-            Written::Unknown => self.tracked.to_vec(),
-        };
-        let all_known = self.writes.works();
-        let mut captured = BTreeSet::new();
-        for path in candidates {
-            let in_project = path.strip_prefix(run.folder).ok().and_then(Path::to_str);
-            if let Some(path) = in_project {
-                if all_known {
-                    self.reports.discover(path);
-                }
-                if self.reports.covers(path) {
-                    continue;
-                }
-            }
-            match (run.classify)(&path) {
-                WrittenFile::Ignored => {}
-                WrittenFile::Captured => drop(captured.insert(path)),
-                WrittenFile::Code if all_known && self.named.insert(path.clone()) => self.events.emit(Event::Warning(format!(
-                    "'{}' was edited while training runs: the edit is not part of this experiment and makes the next run a fork",
-                    path.display()
-                ))),
-                WrittenFile::Code => {}
-            }
-        }
-        captured
-    }
 }
 
 enum Ended {
     Exited(ExitStatus),
     Stopped(String),
-}
-
-struct SignalState {
-    watch: SignalWatch,
-    warned: bool,
-    waiting_since: Option<Instant>,
-    said_waiting: bool,
-}
-
-/// Removes the signal file; one that is not there is no error.
-fn clear(signal_file: &Path) -> Result<(), Error> {
-    match fs_err::remove_file(signal_file) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).context(|| "cannot answer the signal".to_owned())
-        }
-        _ => Ok(()),
-    }
 }

@@ -1,0 +1,165 @@
+//! What a signal gets for an answer: a capture, handed to the recorder, and the end of the signal file.
+
+use super::capture::Capture;
+use super::stage::{Recorder, Runner, StageRun, WrittenFile};
+use super::watch::{SignalWatch, Written};
+use crate::error::{Context, Error, Result};
+use crate::event::Event;
+use crate::pipeline::paths;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+/// What is known of a stage's signals between two looks.
+pub(super) struct Signals {
+    pub watch: SignalWatch,
+    warned: bool,
+    waiting_since: Option<Instant>,
+    said_waiting: bool,
+}
+
+impl Signals {
+    /// Watches the folder of `signal_file`.
+    pub fn watch(signal_file: &Path) -> Self {
+        Signals {
+            watch: SignalWatch::new(&signal_file.parent().into_iter().collect::<Vec<_>>()),
+            warned: false,
+            waiting_since: None,
+            said_waiting: false,
+        }
+    }
+
+    /// Whether training waits for room, and nobody was told yet.
+    pub fn is_waiting_in_silence(&self) -> bool {
+        self.waiting_since.is_some() && !self.said_waiting
+    }
+}
+
+impl<R: Recorder> Runner<'_, R> {
+    /// Answers the signal file if it is there. Returns why, if a checkpoint was wanted and missed.
+    pub(super) fn answer(
+        &mut self,
+        run: &StageRun<'_>,
+        signals: &mut Signals,
+        at_end: bool,
+    ) -> Option<String> {
+        if !run.signal_file.exists() {
+            return None;
+        }
+        if !run.checkpoints {
+            if !std::mem::replace(&mut signals.warned, true) {
+                let stage = &run.stage.name;
+                self.events.emit(Event::Warning(format!(
+                    "stage '{stage}' signals checkpoints, but has no output with 'checkpoint: true'; its signals are answered and nothing is saved"
+                )));
+            }
+            return clear(&run.signal_file).err().map(|error| error.chain());
+        }
+        if !at_end && !self.recorder.has_room() {
+            let since = *signals.waiting_since.get_or_insert_with(Instant::now);
+            if since.elapsed() > Duration::from_secs(1)
+                && !std::mem::replace(&mut signals.said_waiting, true)
+            {
+                self.events.emit(Event::Status(
+                    "training waits: earlier checkpoints are still being written".to_owned(),
+                ));
+            }
+            return None;
+        }
+        signals.waiting_since = None;
+        signals.said_waiting = false;
+        let captured = self.capture(run);
+        let cleared = clear(&run.signal_file);
+        let missed = match captured {
+            Ok(mut capture) => {
+                capture.signalled = true;
+                self.recorder.submit(capture);
+                cleared.err()
+            }
+            Err(error) => Some(error),
+        }?;
+        let reason = missed.chain();
+        self.events.emit(Event::Warning(format!(
+            "this checkpoint could not be saved: {reason}"
+        )));
+        self.recorder.missed(&reason);
+        Some(reason)
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "compared with the time stamps of files"
+    )]
+    pub(super) fn capture(&mut self, run: &StageRun<'_>) -> Result<Capture> {
+        let now = SystemTime::now();
+        let mut capture = Capture {
+            stage: run.stage.name.clone(),
+            taken_at: Some(now),
+            ..Capture::default()
+        };
+        let written = self.written(run);
+        let outputs = &run.stage.outs;
+        for new in self.reports.look(now) {
+            // It may be in an output that was captured before anybody knew what it is.
+            let holder = outputs.iter().find(|out| paths::is_within(&new, &out.path));
+            if let Some(output) = holder {
+                self.capturer.forget_output(&output.path);
+            }
+        }
+        capture.reported = self.reports.reported();
+        self.capturer.outputs(outputs, now, &mut capture)?;
+        for path in self.reports.captured(run.stage) {
+            let tree_path = run.folder.join(&path);
+            self.capturer
+                .report(&path, &tree_path, outputs, now, &mut capture)?;
+        }
+        for path in written {
+            let captured = self
+                .capturer
+                .path(run.worktree, &path, &mut capture.bytes)?;
+            capture.files.extend(captured);
+        }
+        Ok(capture)
+    }
+
+    /// Returns tracked files that may have been written, and names edited code once.
+    fn written(&mut self, run: &StageRun<'_>) -> BTreeSet<PathBuf> {
+        let candidates = match self.writes.take() {
+            Written::Paths(paths) => paths.into_iter().collect(),
+            Written::Unknown => self.tracked.to_vec(),
+        };
+        let all_known = self.writes.works();
+        let mut captured = BTreeSet::new();
+        for path in candidates {
+            let in_project = path.strip_prefix(run.folder).ok().and_then(Path::to_str);
+            if let Some(path) = in_project {
+                if all_known {
+                    self.reports.discover(path);
+                }
+                if self.reports.covers(path) {
+                    continue;
+                }
+            }
+            match (run.classify)(&path) {
+                WrittenFile::Ignored => {}
+                WrittenFile::Captured => drop(captured.insert(path)),
+                WrittenFile::Code if all_known && self.named.insert(path.clone()) => self.events.emit(Event::Warning(format!(
+                    "'{}' was edited while training runs: the edit is not part of this experiment and makes the next run a fork",
+                    path.display()
+                ))),
+                WrittenFile::Code => {}
+            }
+        }
+        captured
+    }
+}
+
+/// Removes the signal file; one that is not there is no error.
+pub(super) fn clear(signal_file: &Path) -> Result<(), Error> {
+    match fs_err::remove_file(signal_file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).context(|| "cannot answer the signal".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
