@@ -1,6 +1,6 @@
 //! What a signal gets for an answer: a capture, handed to the recorder, and the end of the signal file.
 
-use super::capture::Capture;
+use super::captured::Capture;
 use super::stage::{Recorder, Runner, StageRun, WrittenFile};
 use super::watch::{SignalWatch, Written};
 use crate::error::{Context, Error, Result};

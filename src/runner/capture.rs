@@ -4,9 +4,12 @@
 //! up to [`IN_MEMORY`] are read into memory, larger ones are reflinked or copied to a folder on the
 //! cache's file system. No hashing, no syncing, no git.
 
+use super::captured::{
+    Capture, CapturedContent, CapturedFile, CapturedOutput, CapturedPath, Content,
+};
 use super::stat::FileStat;
 use crate::error::{Context, Error, Result};
-use crate::pipeline::{Output, Reported, paths};
+use crate::pipeline::{Output, paths};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::HashMap;
@@ -14,93 +17,10 @@ use std::ffi::CStr;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::SystemTime;
 
 /// The largest file that is read into memory, in bytes; single files up to this size are always read.
 pub const IN_MEMORY: u64 = 1 << 20;
-
-/// One checkpoint's worth of files, as they stood at the signal.
-#[derive(Debug, Default)]
-pub struct Capture {
-    /// The stage that runs, or just ended.
-    pub stage: String,
-    /// Its outputs, in the order of the stage.
-    pub outputs: Vec<CapturedOutput>,
-    /// Other files that belong to the checkpoint: written tracked files, top-level metrics and plots, `dvc.yaml` files.
-    pub files: Vec<CapturedPath>,
-    /// Whether training asked for it; otherwise the stage has ended.
-    pub signalled: bool,
-    /// When it was taken.
-    pub taken_at: Option<SystemTime>,
-    /// Bytes held in memory and in temporary copies.
-    pub bytes: u64,
-    /// What `dvc.yaml` files report at this moment.
-    pub reported: Arc<Reported>,
-}
-
-/// One output at the moment of a capture.
-#[derive(Debug)]
-pub struct CapturedOutput {
-    /// As in the stage.
-    pub path: String,
-    /// What was there.
-    pub content: CapturedContent,
-}
-
-/// What an output was at the moment of a capture.
-#[derive(Debug)]
-pub enum CapturedContent {
-    /// It did not exist.
-    Missing,
-    /// A file.
-    File(CapturedFile),
-    /// A directory, as what changed since the capture before; `complete` if nothing is known of one.
-    Directory {
-        /// Whether nothing was known of it before, so that `changed` is all of it.
-        complete: bool,
-        /// New and changed files by path below it.
-        changed: Vec<(String, CapturedFile)>,
-        /// Files that are gone.
-        removed: Vec<String>,
-    },
-}
-
-/// A file outside the stage's outputs; absent if it was removed.
-#[derive(Debug)]
-pub struct CapturedPath {
-    /// Relative to the work tree.
-    pub path: PathBuf,
-    /// What was there.
-    pub file: Option<CapturedFile>,
-}
-
-/// A regular file's bytes, wherever they are now.
-#[derive(Debug)]
-pub struct CapturedFile {
-    /// Its bytes.
-    pub content: Content,
-    /// Whether its owner may execute it.
-    pub executable: bool,
-}
-
-/// Where captured bytes are.
-#[derive(Debug)]
-pub enum Content {
-    /// The same as in the capture before.
-    Unchanged,
-    /// In memory.
-    Bytes(Vec<u8>),
-    /// In a temporary copy of this many bytes.
-    Copy {
-        /// Where the copy is.
-        path: PathBuf,
-        /// Bytes.
-        size: u64,
-    },
-    /// A symbolic link with this target (files outside outputs only; outputs are followed).
-    Link(Vec<u8>),
-}
 
 /// Remembers what each output looked like when it was last captured.
 #[derive(Debug)]

@@ -7,6 +7,7 @@
 mod answer;
 pub mod browser;
 pub mod capture;
+pub mod captured;
 pub mod children;
 pub mod command;
 pub mod interrupts;
@@ -17,6 +18,6 @@ pub mod stat;
 pub mod wake;
 pub mod watch;
 
-pub use capture::{Capture, CapturedFile, CapturedOutput};
+pub use captured::{Capture, CapturedFile, CapturedOutput};
 pub use interrupts::Interrupts;
 pub use stage::{Recorder, Runner, StageEnd, StageRun};

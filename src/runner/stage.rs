@@ -1,7 +1,8 @@
 //! One stage from the first line of its command to the end of the last, answering signals meanwhile.
 
 use super::answer::{Signals, clear};
-use super::capture::{Capture, Capturer};
+use super::capture::Capturer;
+use super::captured::Capture;
 use super::children::{Started, adopt_orphans};
 use super::command;
 use super::interrupts::{FORWARD_AFTER, Interrupts, Press};

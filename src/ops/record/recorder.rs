@@ -13,7 +13,7 @@ use crate::lockfile::{LockEntry, LockedHash, LockedPath, Lockfile};
 use crate::ops::remove::take_away;
 use crate::pipeline::{Output, OutputKind, Reported, Stage, paths};
 use crate::runner::Capture;
-use crate::runner::capture::{CapturedContent, CapturedFile, Content};
+use crate::runner::captured::{CapturedContent, CapturedFile, Content};
 use crate::store::Store;
 use crate::store::cache::Cache;
 use crate::store::durable;
