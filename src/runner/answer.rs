@@ -1,8 +1,9 @@
 //! What a signal gets for an answer: a capture, handed to the recorder, and the end of the signal file.
 
+use super::capture::nanos;
 use super::captured::Capture;
 use super::stage::{Recorder, Runner, StageRun, WrittenFile};
-use super::watch::{SignalWatch, Written};
+use super::watch::SignalWatch;
 use crate::error::{Context, Error, Result};
 use crate::event::Event;
 use crate::pipeline::paths;
@@ -97,7 +98,27 @@ impl<R: Recorder> Runner<'_, R> {
             taken_at: Some(now),
             ..Capture::default()
         };
-        let written = self.written(run);
+        let written = self.written(run, nanos(now), &mut capture);
+        let mark = self.capturer.mark();
+        match self.fill(run, &written, now, &mut capture) {
+            Ok(()) => Ok(capture),
+            Err(error) => {
+                // What was read of it is known to nobody: the next capture must be complete.
+                self.capturer.take_back(mark);
+                self.writes.again();
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes everything that belongs to a checkpoint at this moment.
+    fn fill(
+        &mut self,
+        run: &StageRun<'_>,
+        written: &BTreeSet<PathBuf>,
+        now: SystemTime,
+        capture: &mut Capture,
+    ) -> Result<()> {
         let outputs = &run.stage.outs;
         for new in self.reports.look(now) {
             // It may be in an output that was captured before anybody knew what it is.
@@ -107,30 +128,41 @@ impl<R: Recorder> Runner<'_, R> {
             }
         }
         capture.reported = self.reports.reported();
-        self.capturer.outputs(outputs, now, &mut capture)?;
+        self.capturer.outputs(outputs, now, capture)?;
         for path in self.reports.captured(run.stage) {
             let tree_path = run.folder.join(&path);
             self.capturer
-                .report(&path, &tree_path, outputs, now, &mut capture)?;
+                .report(&path, &tree_path, outputs, now, capture)?;
         }
         for path in written {
-            let captured = self
-                .capturer
-                .path(run.worktree, &path, &mut capture.bytes)?;
+            let captured = self.capturer.path(run.worktree, path, &mut capture.bytes)?;
             capture.files.extend(captured);
         }
-        Ok(capture)
+        Ok(())
     }
 
-    /// Returns tracked files that may have been written, and names edited code once.
-    fn written(&mut self, run: &StageRun<'_>) -> BTreeSet<PathBuf> {
-        let candidates = match self.writes.take() {
-            Written::Paths(paths) => paths.into_iter().collect(),
-            Written::Unknown => self.tracked.to_vec(),
-        };
-        let all_known = self.writes.works();
+    /// Returns the written files that belong to this checkpoint, and names edited code once.
+    fn written(
+        &mut self,
+        run: &StageRun<'_>,
+        now: i128,
+        capture: &mut Capture,
+    ) -> BTreeSet<PathBuf> {
+        let written = self.writes.take(now);
+        let all_known = self.writes.are_watched();
+        if let Some(tracked) = written.later {
+            if self.late.is_none() {
+                self.events.emit(Event::Warning(format!(
+                    "the folders of {} tracked files cannot be watched: what training writes to them is looked for after each capture, not at the signal; see 'fs.inotify' in sysctl(8)",
+                    tracked.len()
+                )));
+                let captured = |path: &&PathBuf| (run.classify)(path) == WrittenFile::Captured;
+                self.late = Some(tracked.iter().filter(captured).cloned().collect());
+            }
+            capture.late.clone_from(&self.late);
+        }
         let mut captured = BTreeSet::new();
-        for path in candidates {
+        for path in written.paths.iter().chain(&written.doubtful) {
             let in_project = path.strip_prefix(run.folder).ok().and_then(Path::to_str);
             if let Some(path) = in_project {
                 if all_known {
@@ -140,16 +172,17 @@ impl<R: Recorder> Runner<'_, R> {
                     continue;
                 }
             }
-            match (run.classify)(&path) {
+            match (run.classify)(path) {
                 WrittenFile::Ignored => {}
-                WrittenFile::Captured => drop(captured.insert(path)),
-                WrittenFile::Code if all_known && self.named.insert(path.clone()) => self.events.emit(Event::Warning(format!(
+                WrittenFile::Captured => drop(captured.insert(path.clone())),
+                WrittenFile::Code if !written.doubtful.contains(path) && self.named.insert(path.clone()) => self.events.emit(Event::Warning(format!(
                     "'{}' was edited while training runs: the edit is not part of this experiment and makes the next run a fork",
                     path.display()
                 ))),
                 WrittenFile::Code => {}
             }
         }
+        self.writes.capture(&captured);
         captured
     }
 }

@@ -7,9 +7,11 @@
 use super::captured::{
     Capture, CapturedContent, CapturedFile, CapturedOutput, CapturedPath, Content,
 };
+use super::room;
 use super::stat::FileStat;
 use crate::error::{Context, Error, Result};
 use crate::pipeline::{Output, paths};
+use crate::store::copy::copy_for_capture;
 use rustix::fs::{AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::HashMap;
@@ -29,6 +31,8 @@ pub struct Capturer {
     copies: PathBuf,
     trust_stat: bool,
     next_copy: u64,
+    /// Bytes of the present output that were copied.
+    copied: u64,
     files: HashMap<String, Seen>,
     directories: HashMap<String, SeenDirectory>,
 }
@@ -56,6 +60,7 @@ impl Capturer {
             copies: copies.to_owned(),
             trust_stat,
             next_copy: 0,
+            copied: 0,
             files: HashMap::new(),
             directories: HashMap::new(),
         }
@@ -73,7 +78,21 @@ impl Capturer {
         self.directories.remove(path);
     }
 
-    /// Captures outputs at time `now`. On error nothing is remembered of the output that failed.
+    /// Returns a mark for [`Capturer::take_back`].
+    pub fn mark(&self) -> u64 {
+        self.next_copy
+    }
+
+    /// Removes what was copied since the mark, and forgets all stats: that capture is thrown away.
+    pub fn take_back(&mut self, mark: u64) {
+        for number in mark..self.next_copy {
+            // What cannot be removed goes with the folder when the run ends.
+            let _later = fs_err::remove_file(self.copies.join(number.to_string()));
+        }
+        self.forget();
+    }
+
+    /// Captures outputs at time `now`. On error, [`Capturer::take_back`] what was captured with it.
     pub fn outputs(
         &mut self,
         outputs: &[Output],
@@ -81,9 +100,7 @@ impl Capturer {
         capture: &mut Capture,
     ) -> Result<()> {
         for output in outputs {
-            let content = self
-                .output(&output.path, nanos(now), &mut capture.bytes)
-                .inspect_err(|_| self.forget_output(&output.path))?;
+            let content = self.output(&output.path, nanos(now), &mut capture.bytes)?;
             capture.outputs.push(CapturedOutput {
                 path: output.path.clone(),
                 content,
@@ -102,9 +119,7 @@ impl Capturer {
         now: SystemTime,
         capture: &mut Capture,
     ) -> Result<()> {
-        let content = self
-            .output(path, nanos(now), &mut capture.bytes)
-            .inspect_err(|_| self.forget_output(path))?;
+        let content = self.output(path, nanos(now), &mut capture.bytes)?;
         let mut add = |path: PathBuf, file| capture.files.push(CapturedPath { path, file });
         match content {
             CapturedContent::Missing => add(tree_path.to_owned(), None),
@@ -146,6 +161,7 @@ impl Capturer {
     ) -> Result<Option<CapturedPath>> {
         let full = worktree.join(path);
         let doing = || format!("cannot read '{}'", path.display());
+        self.copied = 0;
         let file = match rustix::fs::lstat(&full) {
             Err(Errno::NOENT | Errno::NOTDIR) => None,
             Err(errno) => return Err(errno).context(doing),
@@ -175,7 +191,8 @@ impl Capturer {
 
     fn output(&mut self, path: &str, now: i128, bytes: &mut u64) -> Result<CapturedContent> {
         let full = self.root.join(path);
-        let doing = || format!("cannot read output '{path}'");
+        let doing = || format!("cannot capture output '{path}'");
+        self.copied = 0;
         let (link, target) = match stats(&full) {
             Ok(both) => both,
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {
@@ -259,9 +276,11 @@ impl Capturer {
                 });
             }
         }
+        room::check(&self.copies, stat.size, self.copied)?;
         let copy = self.copies.join(self.next_copy.to_string());
         self.next_copy += 1;
-        reflink_copy::reflink_or_copy(path, &copy)?;
+        self.copied += stat.size;
+        copy_for_capture(path, &copy)?;
         Ok(CapturedFile {
             content: Content::Copy {
                 path: copy,

@@ -14,6 +14,8 @@ pub struct Capture {
     pub outputs: Vec<CapturedOutput>,
     /// Other files that belong to the checkpoint: written tracked files, top-level metrics and plots, `dvc.yaml` files.
     pub files: Vec<CapturedPath>,
+    /// Tracked files to look at when this is recorded, where nothing tells which were written.
+    pub late: Option<Arc<[PathBuf]>>,
     /// Whether training asked for it; otherwise the stage has ended.
     pub signalled: bool,
     /// When it was taken.

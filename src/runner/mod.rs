@@ -13,10 +13,12 @@ pub mod command;
 pub mod interrupts;
 pub mod maintenance;
 pub mod reports;
+pub mod room;
 pub mod stage;
 pub mod stat;
 pub mod wake;
 pub mod watch;
+pub mod written;
 
 pub use captured::{Capture, CapturedFile, CapturedOutput};
 pub use interrupts::Interrupts;

@@ -8,7 +8,8 @@ use super::command;
 use super::interrupts::{FORWARD_AFTER, Interrupts, Press};
 use super::reports::Reports;
 use super::wake::Wake;
-use super::watch::{POLL_INTERVAL, WriteWatch};
+use super::watch::POLL_INTERVAL;
+use super::written::WrittenFiles;
 use crate::error::{Context, Result};
 use crate::event::{Event, Events};
 use crate::pipeline::Stage;
@@ -19,6 +20,7 @@ use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Takes captures and records them, on a thread of its own.
@@ -29,8 +31,8 @@ pub trait Recorder {
     fn submit(&mut self, capture: Capture);
     /// Notes that a checkpoint could not be saved.
     fn missed(&mut self, reason: &str);
-    /// Hands over what happened since the last call. `true` if a record failed: all must be captured anew.
-    fn reports(&mut self, events: &mut dyn Events) -> bool;
+    /// Hands over what happened since the last call. Returns why, if a record failed: all must be captured anew.
+    fn reports(&mut self, events: &mut dyn Events) -> Option<String>;
     /// Becomes readable when there are reports.
     fn wake(&self) -> &Wake;
     /// Told which process runs the stage now.
@@ -104,14 +106,14 @@ pub struct Runner<'a, R: Recorder> {
     pub events: &'a mut dyn Events,
     /// Remembers outputs.
     pub capturer: Capturer,
-    /// Watches the folders of tracked files.
-    pub writes: WriteWatch,
+    /// Knows which tracked files were written.
+    pub writes: WrittenFiles,
     /// What `dvc.yaml` files report.
     pub reports: Reports,
     /// Code that was edited since the run started, already named.
     pub named: BTreeSet<PathBuf>,
-    /// Tracked files to look at when writes are not known.
-    pub tracked: &'a [PathBuf],
+    /// Tracked files that the recorder looks at, where nothing tells which were written.
+    pub late: Option<Arc<[PathBuf]>>,
 }
 
 impl<R: Recorder> Runner<'_, R> {
@@ -172,15 +174,18 @@ impl<R: Recorder> Runner<'_, R> {
         let mut forward_at: Option<(Instant, i32)> = None;
         loop {
             self.poll(signals, &process, forward_at.map(|(at, _)| at))?;
-            if self.recorder.reports(self.events) {
+            let lost = self.recorder.reports(self.events);
+            if lost.is_some() {
                 self.capturer.forget();
+                self.writes.again();
             }
             signals.watch.drain();
-            if let Some(reason) = self.answer(run, signals, false)
+            if let Some(reason) = self.answer(run, signals, false).or(lost)
                 && run.stop_on_error
             {
                 process.kill_tree();
                 let _ended = process.try_wait();
+                clear(&run.signal_file)?;
                 return Ok(Ended::Stopped(reason));
             }
             match self.interrupts.take() {

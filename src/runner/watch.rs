@@ -4,13 +4,14 @@
 //! that is written in a million small pieces wakes nobody. The other queue is read when a signal has
 //! been seen; the kernel queues an event inside the writing call, so a write before the signal is in
 //! that queue by then. Where inotify is missing (other systems) or out of watches, the signal file is
-//! polled every [`POLL_INTERVAL`] and [`Written::Unknown`] is the answer.
+//! polled every [`POLL_INTERVAL`], and what was written is not known.
 
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::io::Errno;
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::mem::MaybeUninit;
+use std::ops::Bound;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -56,31 +57,43 @@ impl SignalWatch {
     }
 }
 
-/// Which tracked files were written since the last question.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Written {
-    /// Exactly these, as given to [`WriteWatch::new`]'s folders, joined with the file's name.
-    Paths(BTreeSet<PathBuf>),
-    /// Watching failed or overflowed: any may have been.
-    Unknown,
-}
+const COMES_OR_GOES: ReadFlags = ReadFlags::CREATE
+    .union(ReadFlags::DELETE)
+    .union(ReadFlags::MOVED_FROM)
+    .union(ReadFlags::MOVED_TO);
 
-/// Watches the folders of tracked files.
-#[derive(Debug)]
+/// Watches the folders of tracked files; by default, none.
+#[derive(Debug, Default)]
 pub struct WriteWatch {
     queue: Option<OwnedFd>,
     folders: HashMap<i32, PathBuf>,
+    /// All that were to be watched. Of one that is not there, the next one above it is.
+    wanted: BTreeSet<PathBuf>,
 }
 
 impl WriteWatch {
-    /// Watches `folders`, each given relative to `root`.
-    pub fn new(root: &Path, folders: impl IntoIterator<Item = PathBuf>) -> Self {
-        let unwatched = WriteWatch {
-            queue: None,
-            folders: HashMap::new(),
+    /// Watches `folders`, each given relative to `root`; none at all if there are more than `limit`.
+    pub fn new(root: &Path, folders: impl IntoIterator<Item = PathBuf>, limit: usize) -> Self {
+        let mut watch = WriteWatch {
+            queue: inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).ok(),
+            ..WriteWatch::default()
         };
-        let Ok(queue) = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC) else {
-            return unwatched;
+        for wanted in folders {
+            for folder in wanted.ancestors() {
+                match watch.add(root, folder, limit) {
+                    Ok(()) => break,
+                    Err(Errno::NOENT | Errno::NOTDIR) => {}
+                    Err(_) => return WriteWatch::default(),
+                }
+            }
+            watch.wanted.insert(wanted);
+        }
+        watch
+    }
+
+    fn add(&mut self, root: &Path, folder: &Path, limit: usize) -> Result<(), Errno> {
+        let Some(queue) = &self.queue else {
+            return Err(Errno::NOSYS);
         };
         let flags = WatchFlags::MODIFY
             | WatchFlags::ATTRIB
@@ -89,20 +102,12 @@ impl WriteWatch {
             | WatchFlags::MOVED_FROM
             | WatchFlags::MOVED_TO
             | WatchFlags::ONLYDIR;
-        let mut watched = HashMap::new();
-        for folder in folders {
-            match inotify::add_watch(&queue, root.join(&folder), flags) {
-                Ok(descriptor) => drop(watched.insert(descriptor, folder)),
-                // A folder of tracked files that were all deleted: nothing there can be written unseen,
-                // because making it again happens in its parent.
-                Err(Errno::NOENT | Errno::NOTDIR) => {}
-                Err(_) => return unwatched,
-            }
+        let descriptor = inotify::add_watch(queue, root.join(folder), flags)?;
+        self.folders.insert(descriptor, folder.to_owned());
+        if self.folders.len() > limit {
+            return Err(Errno::NOSPC);
         }
-        WriteWatch {
-            queue: Some(queue),
-            folders: watched,
-        }
+        Ok(())
     }
 
     /// Whether anything is watched at all.
@@ -110,35 +115,48 @@ impl WriteWatch {
         self.queue.is_some()
     }
 
-    /// Returns what was written since the last call.
-    pub fn take(&mut self) -> Written {
-        let Some(queue) = &self.queue else {
-            return Written::Unknown;
-        };
+    /// Returns what was written since the last call, each path as its folder was given. `None` if that
+    /// is not known, now and from then on: there is no watch, or it lost a folder or an event.
+    pub fn take(&mut self) -> Option<BTreeSet<PathBuf>> {
+        let paths = self.read();
+        if paths.is_none() {
+            *self = WriteWatch::default();
+        }
+        paths
+    }
+
+    fn wants_below(&self, path: &Path) -> bool {
+        let mut next = self
+            .wanted
+            .range::<Path, _>((Bound::Included(path), Bound::Unbounded));
+        next.next().is_some_and(|folder| folder.starts_with(path))
+    }
+
+    fn read(&self) -> Option<BTreeSet<PathBuf>> {
         let mut paths = BTreeSet::new();
         let mut buffer = [MaybeUninit::uninit(); 16 * 1024];
-        let mut reader = inotify::Reader::new(queue, &mut buffer);
+        let mut reader = inotify::Reader::new(self.queue.as_ref()?, &mut buffer);
         loop {
-            match reader.next() {
-                Ok(event) => {
-                    if event
-                        .events()
-                        .intersects(ReadFlags::QUEUE_OVERFLOW | ReadFlags::IGNORED)
-                    {
-                        self.queue = None;
-                        return Written::Unknown;
-                    }
-                    if let (Some(folder), Some(name)) =
-                        (self.folders.get(&event.wd()), event.file_name())
-                    {
-                        paths.insert(folder.join(OsStr::from_bytes(name.to_bytes())));
-                    }
+            let event = match reader.next() {
+                Ok(event) => event,
+                Err(Errno::AGAIN) => return Some(paths),
+                Err(_) => return None,
+            };
+            let lost = ReadFlags::QUEUE_OVERFLOW | ReadFlags::IGNORED;
+            if event.events().intersects(lost) {
+                return None;
+            }
+            let folder = self.folders.get(&event.wd());
+            if let (Some(folder), Some(name)) = (folder, event.file_name()) {
+                let path = folder.join(OsStr::from_bytes(name.to_bytes()));
+                // One of the folders, or above one: what it holds now is not what was watched.
+                if event.events().contains(ReadFlags::ISDIR)
+                    && event.events().intersects(COMES_OR_GOES)
+                    && self.wants_below(&path)
+                {
+                    return None;
                 }
-                Err(Errno::AGAIN) => return Written::Paths(paths),
-                Err(_) => {
-                    self.queue = None;
-                    return Written::Unknown;
-                }
+                paths.insert(path);
             }
         }
     }
@@ -152,21 +170,23 @@ mod tests {
     fn writes_are_known_by_path_and_only_once() {
         let folder = tempfile::tempdir().unwrap();
         fs_err::create_dir(folder.path().join("sub")).unwrap();
-        let mut watch = WriteWatch::new(folder.path(), [PathBuf::new(), PathBuf::from("sub")]);
+        let folders = [PathBuf::new(), PathBuf::from("sub")];
+        let mut watch = WriteWatch::new(folder.path(), folders, 2);
         fs_err::write(folder.path().join("a"), "1").unwrap();
         fs_err::write(folder.path().join("sub/b"), "1").unwrap();
         let expected = [PathBuf::from("a"), PathBuf::from("sub/b")].into();
-        assert_eq!(watch.take(), Written::Paths(expected));
-        assert_eq!(watch.take(), Written::Paths(BTreeSet::new()));
+        assert_eq!(watch.take(), Some(expected));
+        assert_eq!(watch.take(), Some(BTreeSet::new()));
     }
 
     #[test]
     fn a_folder_that_goes_away_is_not_trusted_any_more() {
         let folder = tempfile::tempdir().unwrap();
         fs_err::create_dir(folder.path().join("sub")).unwrap();
-        let mut watch = WriteWatch::new(folder.path(), [PathBuf::from("sub")]);
+        let mut watch = WriteWatch::new(folder.path(), [PathBuf::from("sub")], 1);
         fs_err::remove_dir(folder.path().join("sub")).unwrap();
-        assert_eq!(watch.take(), Written::Unknown);
+        assert_eq!(watch.take(), None);
+        assert!(!watch.works());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The experiment ref moves last and by compare-and-swap: that is the moment a checkpoint exists. A
 //! failure, a panic included, is reported and costs that checkpoint only.
 
+mod late;
 mod queue;
 mod recorder;
 mod skipped;

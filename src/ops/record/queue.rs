@@ -134,18 +134,18 @@ impl Recorder for Queue {
         self.missed.get_or_insert_with(|| reason.to_owned());
     }
 
-    fn reports(&mut self, events: &mut dyn Events) -> bool {
+    fn reports(&mut self, events: &mut dyn Events) -> Option<String> {
         self.wake.drain();
-        let mut failed = false;
+        let mut failed = None;
         while let Ok(report) = self.reports.try_recv() {
             match report {
                 Report::Event(event) => events.emit(event),
                 Report::Failed(reason) => {
-                    failed = true;
                     events.emit(Event::Warning(format!(
                         "a checkpoint could not be saved: {reason}"
                     )));
                     self.missed(&reason);
+                    failed.get_or_insert(reason);
                 }
             }
         }

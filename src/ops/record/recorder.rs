@@ -15,6 +15,7 @@ use crate::pipeline::{Output, OutputKind, Reported, Stage, paths};
 use crate::runner::Capture;
 use crate::runner::captured::{CapturedContent, CapturedFile, Content};
 use crate::store::Store;
+use crate::store::bstr::BString;
 use crate::store::cache::Cache;
 use crate::store::durable;
 use crate::store::objects::{Batch, EntryKind, TreeChange};
@@ -22,7 +23,7 @@ use crate::store::refs::{Expected, MoveError, RefChange};
 use crate::store::scan::Scanner;
 use crate::store::state::ResumePoint;
 use indexmap::IndexMap;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -112,6 +113,8 @@ pub struct Recording {
     pub(super) next_copy: u64,
     pub(super) missed: Option<String>,
     pub(super) last_note: Option<Note>,
+    /// Found by late looks, and not yet in a tree that will not be lost.
+    pub(super) late: BTreeSet<BString>,
 }
 
 impl Recording {
@@ -154,6 +157,7 @@ impl Recording {
             next_copy: 0,
             missed: None,
             last_note: None,
+            late: BTreeSet::new(),
         }
     }
 
@@ -243,6 +247,9 @@ impl Recording {
         for file in capture.files {
             self.file(&batch, &file.path, file.file, &mut changes)?;
         }
+        if let Some(tracked) = &capture.late {
+            self.look_late(&batch, tracked, &mut changes)?;
+        }
         // The lockfile must not claim what was not recorded.
         let mut lockfile = self.lockfile.clone();
         lockfile.set(&facts.stage.name, entry);
@@ -257,6 +264,7 @@ impl Recording {
             true => Some(self.commit(&batch, events)?),
             false => None,
         };
+        self.late_saved();
         if let Err(error) = self.write_lockfile(&text, events) {
             events(Event::Warning(error.chain()));
         }

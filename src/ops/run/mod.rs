@@ -19,7 +19,7 @@ use crate::ops::{apply, claim, ignore, reported};
 use crate::pipeline::{Pipeline, Reach, Stage};
 use crate::runner::capture::Capturer;
 use crate::runner::reports::Reports;
-use crate::runner::watch::WriteWatch;
+use crate::runner::written::WrittenFiles;
 use crate::runner::{Interrupts, Runner, maintenance};
 use crate::store::Store;
 use crate::store::cache::Cache;
@@ -199,11 +199,7 @@ pub fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) ->
         .paths()
         .map(|path| PathBuf::from(path.to_string()))
         .collect();
-    let folders: BTreeSet<PathBuf> = tracked
-        .iter()
-        .filter_map(|path| path.parent().map(Path::to_owned))
-        .collect();
-    let writes = WriteWatch::new(store.worktree(), folders);
+    let writes = WrittenFiles::new(store.worktree(), &tracked);
     let classify = code::classifier(store, &inputs, outputs, &tracked);
     let copies = cache.capture_dir(store.git_dir())?;
     let recording = Recording::new(
@@ -241,7 +237,7 @@ pub fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) ->
             writes,
             reports: reports(store, &project, &inputs.pipeline, &tracked),
             named: BTreeSet::new(),
-            tracked: &tracked,
+            late: None,
         };
         let stage_runs = Stages {
             store,

@@ -19,6 +19,7 @@
 //! * `check()` asks git: the object database is sound, and HEAD, branch, index and stash are as the
 //!   test's own `git` commands left them.
 
+pub mod namespace;
 mod outcome;
 mod process;
 mod project;
