@@ -17,6 +17,8 @@ pub(super) struct Signals {
     warned: bool,
     waiting_since: Option<Instant>,
     said_waiting: bool,
+    /// `exp.sync`: it was captured, and is answered when that has been recorded.
+    captured: bool,
 }
 
 impl Signals {
@@ -27,6 +29,7 @@ impl Signals {
             warned: false,
             waiting_since: None,
             said_waiting: false,
+            captured: false,
         }
     }
 
@@ -45,7 +48,15 @@ impl<R: Recorder> Runner<'_, R> {
         at_end: bool,
     ) -> Option<String> {
         if !run.signal_file.exists() {
+            signals.captured = false;
             return None;
+        }
+        if signals.captured {
+            if !at_end && !self.recorder.is_idle() {
+                return None;
+            }
+            signals.captured = false;
+            return clear(&run.signal_file).err().map(|error| error.chain());
         }
         if !run.checkpoints {
             if !std::mem::replace(&mut signals.warned, true) {
@@ -70,7 +81,12 @@ impl<R: Recorder> Runner<'_, R> {
         signals.waiting_since = None;
         signals.said_waiting = false;
         let captured = self.capture(run);
-        let cleared = clear(&run.signal_file);
+        signals.captured = run.sync && captured.is_ok();
+        let cleared = if signals.captured {
+            Ok(())
+        } else {
+            clear(&run.signal_file)
+        };
         let missed = match captured {
             Ok(mut capture) => {
                 capture.signalled = true;

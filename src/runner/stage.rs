@@ -27,6 +27,8 @@ use std::time::{Duration, Instant};
 pub trait Recorder {
     /// Whether another capture may wait now; otherwise training waits.
     fn has_room(&self) -> bool;
+    /// Whether all captures have been recorded, or are lost.
+    fn is_idle(&self) -> bool;
     /// Takes a capture; returns at once.
     fn submit(&mut self, capture: Capture);
     /// Notes that a checkpoint could not be saved.
@@ -55,6 +57,8 @@ pub struct StageRun<'a> {
     pub signal_file: PathBuf,
     /// Whether a signal makes a checkpoint: the stage has a checkpoint output.
     pub checkpoints: bool,
+    /// Answer a signal when its checkpoint exists, not when it is captured.
+    pub sync: bool,
     /// End the command when a checkpoint cannot be saved.
     pub stop_on_error: bool,
     /// What a written tracked file is to a checkpoint.

@@ -40,3 +40,4 @@ mod status;
 mod suite;
 mod undo;
 mod unwatched;
+mod waiting;

@@ -123,6 +123,10 @@ impl Recorder for Queue {
             || (items < MOST_ITEMS && self.waiting_bytes.load(Ordering::Acquire) < self.bound)
     }
 
+    fn is_idle(&self) -> bool {
+        self.waiting_items.load(Ordering::Acquire) == 0
+    }
+
     fn submit(&mut self, capture: Capture) {
         self.waiting_bytes
             .fetch_add(capture.bytes, Ordering::AcqRel);

@@ -116,6 +116,7 @@ impl Stages<'_> {
             environment,
             signal_file: self.project.join(".dvc/tmp/DVC_CHECKPOINT"),
             checkpoints,
+            sync: self.store.settings().sync,
             stop_on_error: self.store.settings().stop_on_error,
             classify: self.classify,
         })
