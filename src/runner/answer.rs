@@ -3,6 +3,7 @@
 use super::capture::nanos;
 use super::captured::Capture;
 use super::stage::{Recorder, Runner, StageRun, WrittenFile};
+use super::step_file::{Step, StepFile, Steps};
 use super::watch::SignalWatch;
 use crate::error::{Context, Error, Result};
 use crate::event::Event;
@@ -19,17 +20,29 @@ pub(super) struct Signals {
     said_waiting: bool,
     /// `exp.sync`: it was captured, and is answered when that has been recorded.
     captured: bool,
+    /// Training has waited for an answer in this stage.
+    pub training_waits: bool,
+    pub step_file: StepFile,
+    /// Seen, and not yet taken or passed over.
+    pub step: Option<Step>,
+    pub steps: Steps,
 }
 
 impl Signals {
-    /// Watches the folder of `signal_file`.
-    pub fn watch(signal_file: &Path) -> Self {
+    /// Watches the folders of all files that the stage may signal with.
+    pub fn watch(run: &StageRun<'_>) -> Self {
+        let files = [&run.signal_file, &run.step_file];
+        let folders: Vec<&Path> = files.iter().filter_map(|file| file.parent()).collect();
         Signals {
-            watch: SignalWatch::new(&signal_file.parent().into_iter().collect::<Vec<_>>()),
+            watch: SignalWatch::new(&folders),
             warned: false,
             waiting_since: None,
             said_waiting: false,
             captured: false,
+            training_waits: false,
+            step_file: StepFile::new(&run.step_file),
+            step: None,
+            steps: Steps::default(),
         }
     }
 
@@ -80,6 +93,7 @@ impl<R: Recorder> Runner<'_, R> {
         }
         signals.waiting_since = None;
         signals.said_waiting = false;
+        signals.training_waits = true;
         let captured = self.capture(run);
         signals.captured = run.sync && captured.is_ok();
         let cleared = if signals.captured {
@@ -88,19 +102,29 @@ impl<R: Recorder> Runner<'_, R> {
             clear(&run.signal_file)
         };
         let missed = match captured {
-            Ok(mut capture) => {
-                capture.signalled = true;
-                self.recorder.submit(capture);
+            Ok(capture) => {
+                self.submit(capture);
                 cleared.err()
             }
             Err(error) => Some(error),
         }?;
-        let reason = missed.chain();
+        Some(self.miss(&missed))
+    }
+
+    /// Hands over a capture that is to become a checkpoint.
+    pub(super) fn submit(&mut self, mut capture: Capture) {
+        capture.signalled = true;
+        self.recorder.submit(capture);
+    }
+
+    /// Says that a checkpoint is lost, and returns why.
+    pub(super) fn miss(&mut self, error: &Error) -> String {
+        let reason = error.chain();
         self.events.emit(Event::Warning(format!(
             "this checkpoint could not be saved: {reason}"
         )));
         self.recorder.missed(&reason);
-        Some(reason)
+        reason
     }
 
     #[expect(
@@ -136,13 +160,7 @@ impl<R: Recorder> Runner<'_, R> {
         capture: &mut Capture,
     ) -> Result<()> {
         let outputs = &run.stage.outs;
-        for new in self.reports.look(now) {
-            // It may be in an output that was captured before anybody knew what it is.
-            let holder = outputs.iter().find(|out| paths::is_within(&new, &out.path));
-            if let Some(output) = holder {
-                self.capturer.forget_output(&output.path);
-            }
-        }
+        self.look_at_reports(run, now);
         capture.reported = self.reports.reported();
         self.capturer.outputs(outputs, now, capture)?;
         for path in self.reports.captured(run.stage) {
@@ -155,6 +173,17 @@ impl<R: Recorder> Runner<'_, R> {
             capture.files.extend(captured);
         }
         Ok(())
+    }
+
+    /// Looks at what training reports by now.
+    pub(super) fn look_at_reports(&mut self, run: &StageRun<'_>, now: SystemTime) {
+        for new in self.reports.look(now) {
+            // It may be in an output that was captured before anybody knew what it is.
+            let mut outputs = run.stage.outs.iter();
+            if let Some(output) = outputs.find(|out| paths::is_within(&new, &out.path)) {
+                self.capturer.forget_output(&output.path);
+            }
+        }
     }
 
     /// Returns the written files that belong to this checkpoint, and names edited code once.

@@ -5,6 +5,7 @@
 //! [`Recorder`]; it never hashes, never syncs, never writes refs or notes itself.
 
 mod answer;
+mod aside;
 pub mod browser;
 pub mod capture;
 pub mod captured;
@@ -16,6 +17,8 @@ pub mod reports;
 pub mod room;
 pub mod stage;
 pub mod stat;
+pub mod step_file;
+pub mod still;
 pub mod wake;
 pub mod watch;
 pub mod written;

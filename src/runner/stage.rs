@@ -55,6 +55,8 @@ pub struct StageRun<'a> {
     pub environment: Vec<(String, OsString)>,
     /// The signal file, absolute.
     pub signal_file: PathBuf,
+    /// The file in which DVCLive says that a step is complete, absolute.
+    pub step_file: PathBuf,
     /// Whether a signal makes a checkpoint: the stage has a checkpoint output.
     pub checkpoints: bool,
     /// Answer a signal when its checkpoint exists, not when it is captured.
@@ -125,7 +127,13 @@ impl<R: Recorder> Runner<'_, R> {
     pub fn run_stage(&mut self, run: &StageRun<'_>) -> Result<StageEnd> {
         adopt_orphans();
         clear(&run.signal_file)?;
-        let mut signals = Signals::watch(&run.signal_file);
+        let mut signals = Signals::watch(run);
+        let end = self.run_lines(run, &mut signals)?;
+        self.sum_steps_up(run, &mut signals, matches!(end, StageEnd::Finished));
+        Ok(end)
+    }
+
+    fn run_lines(&mut self, run: &StageRun<'_>, signals: &mut Signals) -> Result<StageEnd> {
         for line in command::lines(&run.stage.cmd) {
             self.events.emit(Event::CommandStarts {
                 line: line.to_owned(),
@@ -133,11 +141,11 @@ impl<R: Recorder> Runner<'_, R> {
             let started = command::start(line, run.stage, run.root, &run.environment)
                 .context(|| format!("cannot start '{line}' of stage '{}'", run.stage.name))?;
             self.recorder.process_started(&run.stage.name, started.id());
-            match self.attend(run, &mut signals, started)? {
+            match self.attend(run, signals, started)? {
                 Ended::Stopped(reason) => return Ok(StageEnd::Stopped { reason }),
                 Ended::Exited(status) if !status.success() => {
                     // A blocking signal that was still pending is a checkpoint; what came after it is not.
-                    self.answer(run, &mut signals, true);
+                    self.answer(run, signals, true);
                     return Ok(StageEnd::Failed {
                         line: line.to_owned(),
                         status,
@@ -146,7 +154,7 @@ impl<R: Recorder> Runner<'_, R> {
                 Ended::Exited(_) => {}
             }
         }
-        self.answer(run, &mut signals, true);
+        self.answer(run, signals, true);
         let absent = |path: &str| fs_err::symlink_metadata(run.root.join(path)).is_err();
         if let Some(output) = run
             .stage
@@ -184,7 +192,9 @@ impl<R: Recorder> Runner<'_, R> {
                 self.writes.again();
             }
             signals.watch.drain();
-            if let Some(reason) = self.answer(run, signals, false).or(lost)
+            let missed = self.answer(run, signals, false);
+            let missed = missed.or_else(|| self.follow_steps(run, signals));
+            if let Some(reason) = missed.or(lost)
                 && run.stop_on_error
             {
                 process.kill_tree();

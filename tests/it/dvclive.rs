@@ -23,6 +23,29 @@ for _ in range(epochs):
 live.end()
 ";
 
+/// The same for DVCLive 3, whose steps are long: each lasts until its end has become a checkpoint.
+const LIVE_3: &str = "\
+import os, subprocess, time
+from dvclive import Live
+
+def count():
+    words = ['git', 'rev-list', '--count', '--glob=refs/exps/*', '^HEAD']
+    return int(subprocess.run(words, capture_output=True, check=True, text=True).stdout)
+
+with Live() as live:
+    live.log_param('kind', 'toy')
+    rate = [line.split()[1] for line in open('params.yaml') if line.startswith('lr')][0]
+    for _ in range(int(os.environ.get('EPOCHS', 3))):
+        before = count()
+        with open('model.pt', 'a') as model:
+            model.write(f'step {live.step} lr {rate}\\n')
+        live.log_metric('loss', 1 / (1 + live.step))
+        live.log_metric('train/acc', live.step / 10)
+        live.next_step()
+        while count() == before:
+            time.sleep(0.01)
+";
+
 const DECLARED: &str = "    - dvclive:
         cache: false
         persist: true
@@ -148,6 +171,54 @@ fn dvclive_2_goes_on_and_back_as_an_output() {
 #[test]
 fn dvclive_2_goes_on_and_back_as_stage_add_declares_it() {
     live_2_goes_on_and_back(BY_LIVE);
+}
+
+/// DVCLive 3 asks for no checkpoint: it says that a step is complete, and goes on.
+fn live_3_goes_on_and_back(more_outs: &str) {
+    let Some(repo) = project("GIT_EXP_DVC3", LIVE_3, more_outs) else {
+        return;
+    };
+    let run = repo.epochs(3).exp("run -n calm").success();
+    assert!(!run.said().contains("of DVCLive"), "{}", run.said());
+    // It adds 'dvc.yaml' to the index when it ends, whoever runs it.
+    repo.remember();
+    assert_eq!(noted_steps(&repo, "calm"), ["0", "1", "2"]);
+    repo.epochs(2)
+        .exp("run")
+        .success()
+        .prints("Experiment 'calm': resume from checkpoint");
+    repo.remember();
+    assert_eq!(noted_steps(&repo, "calm"), ["0", "1", "2", "3", "4"]);
+    for (step, commit) in repo.checkpoints("calm").iter().enumerate() {
+        assert_eq!(history(&repo, commit, "loss").lines().count(), step + 2);
+        repo.exp(&format!("apply --force {commit}")).success();
+        assert_eq!(repo.read("model.pt").lines().count(), step + 1);
+    }
+    let shown = repo.exp("show --json").success().text();
+    assert!(shown.contains("dvclive/metrics.json"), "{shown}");
+    let params = repo.ask(&format!("show {}:dvclive/params.yaml", repo.tip("calm")));
+    assert_eq!(params, "kind: toy");
+
+    let second = repo.checkpoints("calm")[1].clone();
+    repo.exp(&format!("apply --force {second}")).success();
+    repo.epochs(1).exp("run -n bold -S lr=0.5").success();
+    repo.remember();
+    assert_eq!(noted_steps(&repo, "bold"), ["0", "1", "2"]);
+    assert_eq!(
+        repo.read("model.pt"),
+        "step 0 lr 0.1\nstep 1 lr 0.1\nstep 2 lr 0.5\n"
+    );
+    repo.check();
+}
+
+#[test]
+fn dvclive_3_goes_on_and_back_undeclared() {
+    live_3_goes_on_and_back("");
+}
+
+#[test]
+fn dvclive_3_goes_on_and_back_as_an_output() {
+    live_3_goes_on_and_back(DECLARED);
 }
 
 #[test]

@@ -37,6 +37,7 @@ mod run;
 mod show;
 mod stage;
 mod status;
+mod steps;
 mod suite;
 mod undo;
 mod unwatched;

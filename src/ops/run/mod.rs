@@ -192,7 +192,8 @@ pub fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) ->
         .lockfile(store)?
         .unwrap_or_else(|| inputs.lockfile.clone());
 
-    fs_err::create_dir_all(project.join(".dvc/tmp"))
+    // DVCLive from 2.16 on writes into the inner one; nobody could watch it if it were made later.
+    fs_err::create_dir_all(project.join(".dvc/tmp/exps/run"))
         .context(|| "cannot prepare '.dvc/tmp'".to_owned())?;
     let mut interrupts = Interrupts::catch().context(|| "cannot catch signals".to_owned())?;
     let tracked: Vec<PathBuf> = scanner

@@ -115,6 +115,9 @@ impl Stages<'_> {
             folder: Path::new(self.store.prefix()),
             environment,
             signal_file: self.project.join(".dvc/tmp/DVC_CHECKPOINT"),
+            step_file: self
+                .project
+                .join(".dvc/tmp/exps/run/DVCLIVE_STEP_COMPLETED"),
             checkpoints,
             sync: self.store.settings().sync,
             stop_on_error: self.store.settings().stop_on_error,

@@ -1,0 +1,159 @@
+//! Checkpoints that training does not wait for: taken of a moment that is over, if nothing was written since.
+
+use super::answer::Signals;
+use super::captured::Capture;
+use super::stage::{Recorder, Runner, StageRun};
+use super::step_file::{Step, step_of};
+use super::still::{gone_since, newest};
+use crate::error::{Context, Result};
+use crate::event::Event;
+use crate::pipeline::OutputKind;
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+/// A metrics file of DVCLive below an output that is its folder.
+const METRICS: &str = "metrics.json";
+/// Larger files are not read for the number of their step.
+const LARGEST: u64 = 1 << 20;
+
+impl<R: Recorder> Runner<'_, R> {
+    /// Takes a checkpoint of the step that DVCLive completed last, if its files still are as it left them.
+    ///
+    /// Returns why, if it was wanted and missed.
+    pub(super) fn follow_steps(
+        &mut self,
+        run: &StageRun<'_>,
+        signals: &mut Signals,
+    ) -> Option<String> {
+        if let Some(step) = signals.step_file.look() {
+            signals.step = Some(step);
+            signals.steps.see(step.number);
+        }
+        // Who waits for an answer chose the moment; the model may be written after the step.
+        if !run.checkpoints || signals.training_waits {
+            return None;
+        }
+        let step = signals.step.filter(|_| self.recorder.has_room())?;
+        signals.step = None;
+        match self.capture_step(run, step) {
+            Ok(Taken::Capture(capture)) => {
+                signals.steps.save();
+                self.submit(*capture);
+            }
+            Ok(Taken::Untold) => signals.steps.untold(),
+            Ok(Taken::Overtaken) => {}
+            Err(error) => return Some(self.miss(&error)),
+        }
+        None
+    }
+
+    fn capture_step(&mut self, run: &StageRun<'_>, step: Step) -> Result<Taken> {
+        let Some((capture, mark)) = self.capture_still(run, step.moment)? else {
+            return Ok(Taken::Overtaken);
+        };
+        let steps = self.steps_of_metrics(run);
+        if steps.contains(&step.number) {
+            return Ok(Taken::Capture(Box::new(capture)));
+        }
+        self.lose(mark);
+        Ok(if steps.is_empty() {
+            Taken::Untold
+        } else {
+            Taken::Overtaken
+        })
+    }
+
+    /// Captures, unless something that belongs to the checkpoint is newer than `moment` before or
+    /// after. Returns what [`Runner::lose`] needs, too.
+    fn capture_still(
+        &mut self,
+        run: &StageRun<'_>,
+        moment: i128,
+    ) -> Result<Option<(Capture, u64)>> {
+        if self.newest(run)? > moment {
+            return Ok(None);
+        }
+        let mark = self.capturer.mark();
+        let capture = self.capture(run)?;
+        if self.newest(run)? > moment {
+            self.lose(mark);
+            return Ok(None);
+        }
+        Ok(Some((capture, mark)))
+    }
+
+    /// Throws away what was captured since the mark.
+    fn lose(&mut self, mark: u64) {
+        self.capturer.take_back(mark);
+        self.writes.again();
+    }
+
+    /// Returns the newest time stamp of all that a checkpoint holds, but for the logs that training writes to at all times.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "compared with the time stamps of files"
+    )]
+    fn newest(&mut self, run: &StageRun<'_>) -> Result<i128> {
+        self.look_at_reports(run, SystemTime::now());
+        let mut latest = i128::MIN;
+        for output in &run.stage.outs {
+            let found = look(run, &output.path)?;
+            let moment = found.or_else(|| gone_since(&run.root.join(&output.path)));
+            latest = latest.max(moment.unwrap_or(i128::MIN));
+        }
+        for path in self.reports.captured(run.stage) {
+            latest = latest.max(look(run, &path)?.unwrap_or(i128::MIN));
+        }
+        Ok(latest)
+    }
+
+    /// Returns the steps that metrics files say they are of.
+    fn steps_of_metrics(&self, run: &StageRun<'_>) -> BTreeSet<i64> {
+        let outputs = run.stage.outs.iter().map(|output| match output.kind {
+            OutputKind::Metric => output.path.clone(),
+            _ => format!("{}/{METRICS}", output.path),
+        });
+        let reported = self.reports.reported();
+        let all: BTreeSet<String> = outputs.chain(reported.metrics.iter().cloned()).collect();
+        let step = |path: String| {
+            let file = run.root.join(&path);
+            let size = fs_err::metadata(&file).ok()?.len();
+            let bytes = fs_err::read(&file).ok().filter(|_| size <= LARGEST)?;
+            step_of(&crate::metrics::parse(&path, &bytes).ok()?)
+        };
+        all.into_iter().filter_map(step).collect()
+    }
+
+    /// Says how many steps have no checkpoint; `complete` if the stage's end has one.
+    pub(super) fn sum_steps_up(
+        &mut self,
+        run: &StageRun<'_>,
+        signals: &mut Signals,
+        complete: bool,
+    ) {
+        if !run.checkpoints || signals.training_waits {
+            return;
+        }
+        if let Some(step) = signals.step_file.look() {
+            signals.steps.see(step.number);
+            if self.steps_of_metrics(run).is_empty() {
+                signals.steps.untold();
+            }
+        }
+        if let Some(text) = signals.steps.summary(complete) {
+            self.events.emit(Event::Status(text));
+        }
+    }
+}
+
+fn look(run: &StageRun<'_>, path: &str) -> Result<Option<i128>> {
+    newest(&run.root.join(path)).context(|| format!("cannot look at '{path}'"))
+}
+
+enum Taken {
+    Capture(Box<Capture>),
+    /// Something is newer than the moment, or of another step.
+    Overtaken,
+    /// No metrics file tells its step.
+    Untold,
+}
