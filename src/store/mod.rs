@@ -44,12 +44,15 @@ pub mod unprotect;
 pub mod untracked;
 
 mod age;
+mod identity;
 mod intent;
+mod local_time;
 mod open;
 #[cfg(test)]
 pub(crate) mod testing;
 
 pub use gix::bstr;
+pub(crate) use identity::Role;
 
 use crate::error::{Context, Error, Result};
 use crate::id::{self, ObjectId};
@@ -212,41 +215,6 @@ impl Store {
         Ok(Head { commit, branch })
     }
 
-    /// Checks that git knows who commits. The error carries git's advice.
-    pub fn check_identity(&self) -> Result<()> {
-        self.signature(Role::Committer)?;
-        self.signature(Role::Author)?;
-        Ok(())
-    }
-
-    /// Returns a signature of now, or of `GIT_COMMITTER_DATE` or `GIT_AUTHOR_DATE`.
-    pub(crate) fn signature(&self, role: Role) -> Result<gix::actor::Signature> {
-        // gix freezes the time at its first use, so only names come from it.
-        let (persona, date_key) = match role {
-            Role::Committer => (self.repo.committer(), "gitoxide.commit.committerDate"),
-            Role::Author => (self.repo.author(), "gitoxide.commit.authorDate"),
-        };
-        let persona = persona
-            .and_then(|persona| persona.ok())
-            .filter(|persona| !persona.name.trim().is_empty())
-            .ok_or_else(|| {
-                Error::refused(format!("{} identity unknown", role.word()))
-                    .hint("git config --global user.name \"Your Name\"")
-                    .hint("git config --global user.email \"you@example.com\"")
-            })?;
-        let now = gix::date::Time::now_local_or_utc();
-        let time = match self.repo.config_snapshot().string(date_key) {
-            None => now,
-            Some(text) => parse_date(&text)
-                .ok_or_else(|| Error::refused(format!("invalid date format: '{text}'")))?,
-        };
-        Ok(gix::actor::Signature {
-            name: persona.name.to_owned(),
-            email: persona.email.to_owned(),
-            time,
-        })
-    }
-
     /// Returns the bytes of the file at `path` in `tree` (a tree or a commit); `None` if there is none.
     pub fn read_blob(&self, tree: ObjectId, path: &str) -> Result<Option<Vec<u8>>> {
         let doing = || format!("cannot read '{path}' in {}", id::short(&tree));
@@ -325,28 +293,4 @@ impl Store {
             .ref_name_of(commit)?
             .unwrap_or_else(|| id::short(&commit)))
     }
-}
-
-/// Whose signature a commit carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    Author,
-    Committer,
-}
-
-impl Role {
-    fn word(self) -> &'static str {
-        match self {
-            Role::Author => "author",
-            Role::Committer => "committer",
-        }
-    }
-}
-
-/// Reads a date as git's environment variables have it: `<seconds> <zone>`, `@<seconds> <zone>` or a
-/// calendar date.
-fn parse_date(text: &[u8]) -> Option<gix::date::Time> {
-    let text = std::str::from_utf8(text).ok()?.trim();
-    let raw = text.strip_prefix('@').unwrap_or(text);
-    gix::date::parse(raw, None).ok()
 }

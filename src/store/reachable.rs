@@ -70,7 +70,7 @@ impl Store {
         if !is_day {
             return Err(invalid());
         }
-        let offset = gix::date::Time::now_local_or_utc().offset;
+        let offset = super::local_time::now().offset;
         let sign = if offset < 0 { '-' } else { '+' };
         let minutes = offset.abs() / 60;
         let full = format!(

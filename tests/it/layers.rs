@@ -74,6 +74,8 @@ const ROOMS: &[Room] = &[
             "gix",
             "globset",
             "indexmap",
+            // As gix has it: the zone of the machine.
+            "jiff",
             "rayon",
             "reflink_copy",
             "rustix",
