@@ -22,6 +22,7 @@ use crate::store::state::{self, ResumePoint};
 use crate::store::transition::{
     RefValue, SavedFile, SavedOutput, SavedPath, SavedResume, Step, Transition,
 };
+use crate::store::undo::Worth;
 use std::collections::BTreeSet;
 
 /// What an apply did.
@@ -69,6 +70,10 @@ pub fn apply_resolved(
             revision,
             &mut plan.transition,
             &plan.unsaved_objects,
+            match plan.unsaved.is_empty() {
+                true => Worth::Convenience,
+                false => Worth::OnlyCopy,
+            },
         )?;
     }
     store.perform(&plan.transition)?;

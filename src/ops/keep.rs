@@ -7,6 +7,7 @@ use crate::store::bstr::{BString, ByteSlice};
 use crate::store::objects::Batch;
 use crate::store::scan::{PathSet, Scanner};
 use crate::store::transition::{SavedFile, SavedOutput, SavedPath, Step, Transition};
+use crate::store::undo::Worth;
 
 /// Keeps what stands at `paths` (from the top of the work tree; files, or directories with all below
 /// them), and returns the number of the entry; `None` if nothing is there.
@@ -63,7 +64,7 @@ pub fn keep(
     if !transition.touches_files() {
         return Ok(None);
     }
-    let entry = store.save_undo(command, subject, &mut transition, &objects)?;
+    let entry = store.save_undo(command, subject, &mut transition, &objects, Worth::OnlyCopy)?;
     Ok(Some(entry.number))
 }
 

@@ -8,6 +8,7 @@ use crate::revision::{self, NamePattern};
 use crate::store::Store;
 use crate::store::state::Running;
 use crate::store::transition::{RefValue, SavedResume, Step, Transition};
+use crate::store::undo::Worth;
 use std::collections::HashSet;
 
 /// Which experiments go.
@@ -201,6 +202,6 @@ pub(crate) fn take_away(store: &Store, command: &str, experiments: &[Experiment]
     if experiments.len() > names.len() {
         subject.push_str(&format!(" and {} more", experiments.len() - names.len()));
     }
-    store.save_undo(command, &subject, &mut transition, &[])?;
+    store.save_undo(command, &subject, &mut transition, &[], Worth::OnlyCopy)?;
     store.perform(&transition)
 }

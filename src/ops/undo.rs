@@ -9,7 +9,7 @@ use crate::store::checkout::Targets;
 use crate::store::objects::Batch;
 use crate::store::scan::{PathSet, Scanner, quoted};
 use crate::store::transition::{SavedFile, SavedOutput, Step, Transition};
-use crate::store::undo::Entry;
+use crate::store::undo::{Entry, Worth};
 
 /// Takes this worktree's newest entry back and returns it.
 ///
@@ -203,7 +203,13 @@ impl Rescue {
             }
         }
         let subject = format!("{} {}", undone.record.command, undone.record.subject);
-        let entry = store.save_undo("undo", &subject, &mut self.transition, &self.objects)?;
+        let entry = store.save_undo(
+            "undo",
+            &subject,
+            &mut self.transition,
+            &self.objects,
+            Worth::OnlyCopy,
+        )?;
         Ok(Some(entry.number))
     }
 }

@@ -15,3 +15,15 @@ pub(super) fn now() -> SystemTime {
 pub(super) fn since(time: SystemTime) -> Duration {
     now().duration_since(time).unwrap_or_default()
 }
+
+/// Returns when this machine was started; `None` where the kernel does not say.
+pub(super) fn boot() -> Option<SystemTime> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::time::{ClockId, clock_gettime};
+        let up = clock_gettime(ClockId::Boottime);
+        now().checked_sub(Duration::from_secs(up.tv_sec.try_into().ok()?))
+    }
+    #[cfg(not(target_os = "linux"))]
+    None
+}

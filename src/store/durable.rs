@@ -25,14 +25,13 @@ pub fn write_unsynced(path: &Path, bytes: &[u8]) -> Result<()> {
     replace(path, bytes, false).context(|| format!("cannot write '{}'", path.display()))
 }
 
-/// Removes a file for good; one that is not there is no error.
+/// Removes a file; one that is not there is no error. A power cut may bring it back.
 pub fn remove(path: &Path) -> Result<()> {
-    let removed = match fs_err::remove_file(path) {
-        Ok(()) => sync_directory(parent(path)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-    };
-    removed.context(|| format!("cannot remove '{}'", path.display()))
+    match fs_err::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+    .context(|| format!("cannot remove '{}'", path.display()))
 }
 
 /// Creates `dir` and what is missing above it, each synced into its parent.

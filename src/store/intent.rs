@@ -56,8 +56,7 @@ impl Intent {
         let mut file = file.into_parts().0;
         file.lock()?;
         file.write_all(text(common_dir, changes).as_bytes())?;
-        // Without this a power cut could leave the lock and not the intent.
-        file.sync_all()?;
+        // Not synced: a lock that a power cut leaves is older than the machine's start, see below.
         Ok(Intent { path, _file: file })
     }
 }
@@ -87,6 +86,34 @@ impl Store {
         }
         Ok(removed)
     }
+}
+
+/// Removes the locks of these changes that were made before the machine started: their writers are
+/// dead, whoever they were, and a power cut may have taken the intent.
+pub(super) fn clear_locks_before_boot(
+    common_dir: &Path,
+    changes: &[RefChange],
+) -> std::io::Result<()> {
+    let Some(start) = age::boot() else {
+        return Ok(());
+    };
+    let locks = changes
+        .iter()
+        .map(|change| lock_path(common_dir, &change.name))
+        .chain([common_dir.join(PACKED_REFS_LOCK)]);
+    for lock in locks {
+        let Ok(made) = fs_err::metadata(&lock).and_then(|metadata| metadata.modified()) else {
+            continue;
+        };
+        // The age as well: clocks may be set while the machine runs.
+        if made < start && age::since(made) > LONGEST {
+            match fs_err::remove_file(&lock) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 fn folder(common_dir: &Path) -> PathBuf {
@@ -257,6 +284,25 @@ mod tests {
         backdate(&lock, Duration::from_secs(4));
         assert_eq!(store.clear_stale_locks().unwrap(), Vec::<PathBuf>::new());
         assert!(lock.exists() && intent.path.exists());
+    }
+
+    #[test]
+    fn locks_from_before_the_start_of_the_machine_go() {
+        let sandbox = Sandbox::new();
+        let new = sandbox.commit("one");
+        let changes = [RefChange::create("refs/git-exp/a", new)];
+        let lock = sandbox.path(".git/refs/git-exp/a.lock");
+        let clear = || clear_locks_before_boot(&sandbox.path(".git"), &changes).unwrap();
+        sandbox.write(".git/refs/git-exp/a.lock", "");
+        clear();
+        assert!(lock.exists());
+        let Some(start) = age::boot() else {
+            eprintln!("skipped: the start of the machine is not known here");
+            return;
+        };
+        backdate(&lock, age::since(start) + Duration::from_secs(3600));
+        clear();
+        assert!(!lock.exists());
     }
 
     #[test]

@@ -130,6 +130,21 @@ impl<'s> Batch<'s> {
 
     /// Syncs every object of this batch, then their directories. Refs may move after this.
     pub fn sync(&self) -> Result<()> {
+        let folders = self.sync_contents()?;
+        for folder in &folders {
+            match fs_err::File::open(folder).and_then(|folder| folder.sync_all()) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(error).context(|| format!("cannot sync '{}'", folder.display()));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Syncs every object of this batch, so that a ref to them is never one to half an object, and
+    /// returns the directories whose sync would make their names last too.
+    pub(crate) fn sync_contents(&self) -> Result<BTreeSet<PathBuf>> {
         let mut folders = BTreeSet::new();
         let written: Vec<ObjectId> = self.written.borrow().iter().copied().collect();
         for id in &written {
@@ -147,20 +162,12 @@ impl<'s> Batch<'s> {
         if self.new_folder.get() {
             folders.insert(self.folder());
         }
-        for folder in &folders {
-            match fs_err::File::open(folder).and_then(|folder| folder.sync_all()) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(error).context(|| format!("cannot sync '{}'", folder.display()));
-                }
-                _ => {}
-            }
-        }
         let mut pending = self.written.borrow_mut();
         for id in &written {
             pending.remove(id);
         }
         self.new_folder.set(false);
-        Ok(())
+        Ok(folders)
     }
 
     /// Writes an object unless the repository has it.

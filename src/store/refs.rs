@@ -5,7 +5,7 @@
 //! locks' contents are synced and absence is checked again.
 
 use super::Store;
-use super::intent::Intent;
+use super::intent::{self, Intent};
 use crate::error::{Context, Error, Result};
 use crate::experiment::{self, Experiment, ExperimentName};
 use crate::id::ObjectId;
@@ -197,6 +197,9 @@ impl Store {
     ///
     /// What is new is on disk when this returns.
     pub fn change_refs(&self, changes: &[RefChange]) -> Result<(), MoveError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
         let mut attempt = 1;
         loop {
             match self.try_change_refs(changes) {
@@ -205,6 +208,8 @@ impl Store {
                 Err(Failure::Busy(_)) if attempt < ATTEMPTS => {
                     // Whoever was in the way may have been killed there.
                     self.clear_stale_locks()?;
+                    intent::clear_locks_before_boot(&self.common_dir, changes)
+                        .context(|| "cannot clear stale locks".to_owned())?;
                     attempt += 1;
                 }
                 Err(Failure::Busy(error)) => return Err(MoveError::Other(busy(changes, error))),

@@ -2,7 +2,8 @@
 //!
 //! `resume.json` and `run.json`, written by rename. A file that cannot be understood counts as
 //! absent: the resume point is a convenience (`git exp apply` sets it again) and must not keep
-//! anyone from working; a run is known by its lock.
+//! anyone from working; a run is known by its lock. For the same reason they are not synced: a run
+//! does not outlive a power cut, and the resume point is then the one of some seconds before.
 
 use super::durable;
 use super::{Role, Store};
@@ -175,7 +176,7 @@ fn write(path: &Path, value: Option<Value>) -> Result<()> {
         return durable::remove(path);
     };
     durable::create_dir_all(durable::parent(path))?;
-    durable::write(path, format!("{value:#}\n").as_bytes())
+    durable::write_unsynced(path, format!("{value:#}\n").as_bytes())
 }
 
 fn resume_point(value: &Value) -> Option<ResumePoint> {

@@ -52,6 +52,15 @@ pub struct Entry {
     pub record: Record,
 }
 
+/// What is lost with an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Worth {
+    /// Refs or bytes that nothing else has: a power cut must not take it.
+    OnlyCopy,
+    /// The way back to what checkpoints, HEAD and the cache have too.
+    Convenience,
+}
+
 impl Store {
     /// Lists this worktree's entries, newest first.
     pub fn undo_entries(&self) -> Result<Vec<Entry>> {
@@ -83,6 +92,7 @@ impl Store {
         subject: &str,
         transition: &mut Transition,
         unsaved: &[SavedOutput],
+        worth: Worth,
     ) -> Result<Entry> {
         let signature = self.signature(super::Role::Committer)?;
         let entries = self.undo_refs()?;
@@ -135,7 +145,10 @@ impl Store {
             }
         }
         let commit = batch.commit(tree, &parents, &format!("git exp {command} {subject}\n"))?;
-        batch.sync()?;
+        match worth {
+            Worth::OnlyCopy => batch.sync()?,
+            Worth::Convenience => drop(batch.sync_contents()?),
+        }
         let ref_name = format!("{PREFIX}{worktree}/{number}");
         self.change_refs(&[RefChange {
             name: ref_name.clone(),
@@ -193,7 +206,7 @@ impl Store {
 
     /// Returns a moment (seconds since the epoch) in the local zone, as `2026-11-24 02:29:41 +0000`.
     pub fn show_time(&self, seconds: i64) -> String {
-        let offset = gix::date::Time::now_local_or_utc().offset;
+        let offset = super::local_time::now().offset;
         let time = gix::date::Time::new(seconds, offset);
         time.format(gix::date::time::format::ISO8601)
             .unwrap_or_else(|_| seconds.to_string())
