@@ -19,10 +19,11 @@ pub struct Ignored {
 pub fn outputs<'o>(store: &Store, outs: impl IntoIterator<Item = &'o Output>) -> Result<Ignored> {
     let project = store.project()?;
     let mut ignored = Ignored::default();
+    let mut rules = store.ignore_rules()?;
     for out in outs.into_iter().filter(|out| out.cache) {
         let (folder, name) = out.path.rsplit_once('/').unwrap_or(("", &out.path));
         let path = project.join(&out.path);
-        if store.is_ignored(&store.tree_path(&out.path), path.is_dir())? {
+        if rules.matches(&store.tree_path(&out.path), path.is_dir())? {
             continue;
         }
         let folder_path = project.join(folder);

@@ -6,6 +6,7 @@
 
 use super::dir_listing::{self, ListedFile};
 use super::durable;
+use super::hash::Hashed;
 use crate::digest::{self, Format};
 use crate::error::{Context, Error, Kind, Result};
 use std::collections::BTreeSet;
@@ -43,6 +44,8 @@ pub struct Cache {
     pub(crate) project: PathBuf,
     /// Where hashes of unchanged files are remembered; `None` where no stat is trusted.
     pub(crate) memo: Option<PathBuf>,
+    /// The same within this process, for single files.
+    pub(crate) hashed: Hashed,
 }
 
 impl Cache {
@@ -54,6 +57,7 @@ impl Cache {
             shared: false,
             project: project.into(),
             memo: None,
+            hashed: Hashed::default(),
         }
     }
 

@@ -170,6 +170,7 @@ impl Store {
             shared: config.cache_shared()?,
             project: project.to_owned(),
             memo: (self.settings.trust_stat).then(|| self.git_dir.join("git-exp/memo")),
+            hashed: Default::default(),
         })
     }
 

@@ -19,9 +19,12 @@ impl Store {
         }
         let project = self.project()?;
         let read = |path: &str| fs_err::read_to_string(project.join(path)).unwrap_or_default();
-        // Most repositories have one lockfile, and it or the cache decides without the index.
+        // The cache costs least to look at; then most repositories have one lockfile.
+        if holds_objects(cache, Format::V3) {
+            return Ok(Format::V3);
+        }
         let mut found = format_of(&read("dvc.lock"));
-        if found == Some(Format::V3) || holds_objects(cache, Format::V3) {
+        if found == Some(Format::V3) {
             return Ok(Format::V3);
         }
         let index = self

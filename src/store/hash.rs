@@ -6,10 +6,32 @@ use super::memo::{self, Known, Memo, Stat};
 use crate::digest::{self, DirDigest, FileDigest, PathDigest};
 use crate::error::{Context, Error, Result};
 use rayon::prelude::*;
+use std::collections::HashMap;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+/// Files that this process has hashed, or found in the memo, with the stat that they had.
+///
+/// A run looks at an output when its stage starts, as a dependency of the next, and for the note.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hashed(Arc<Mutex<HashMap<PathBuf, (Stat, FileDigest)>>>);
+
+impl Hashed {
+    fn get(&self, path: &Path, stat: &Stat) -> Option<FileDigest> {
+        let known = self.0.lock().ok()?;
+        let (then, digest) = known.get(path)?;
+        (then == stat).then(|| digest.clone())
+    }
+
+    fn put(&self, path: &Path, stat: Stat, digest: &FileDigest) {
+        if let Ok(mut known) = self.0.lock() {
+            known.insert(path.to_owned(), (stat, digest.clone()));
+        }
+    }
+}
 
 impl Cache {
     /// Hashes a workspace path (file or directory) without storing it; `None` if there is nothing.
@@ -20,6 +42,13 @@ impl Cache {
         let Some(stat) = stat(path)? else {
             return Ok(None);
         };
+        let isexec = stat.mode() & 0o100 != 0;
+        if self.memo.is_some()
+            && stat.is_file()
+            && let Some(digest) = self.hashed.get(path, &Stat::of(&stat))
+        {
+            return Ok(Some(PathDigest::File { digest, isexec }));
+        }
         let mut memo = Memo::load(self.memo.as_deref(), path);
         let found = if stat.is_dir() {
             let files = DvcIgnore::above(&self.project, path)?.files_below(path)?;
@@ -37,9 +66,13 @@ impl Cache {
         } else if stat.is_file() {
             let hashed = digest_file(path, "", &stat, &memo)?;
             hashed.remember(&mut memo, "");
+            let is_known = memo.get("", &Stat::of(&stat)).is_some();
+            if is_known {
+                self.hashed.put(path, Stat::of(&stat), &hashed.digest);
+            }
             PathDigest::File {
                 digest: hashed.digest,
-                isexec: stat.mode() & 0o100 != 0,
+                isexec,
             }
         } else {
             return Err(Error::refused(format!(
@@ -53,13 +86,13 @@ impl Cache {
 }
 
 /// A file's hashes, and what it takes to remember them.
-struct Hashed {
+struct FileHashed {
     digest: FileDigest,
     /// Stat and time from before the first byte was read; `None` if it came from the memo.
     read: Option<(Stat, i64)>,
 }
 
-impl Hashed {
+impl FileHashed {
     fn remember(&self, memo: &mut Memo, relpath: &str) {
         if let Some((stat, at)) = self.read {
             memo.put(relpath, stat, Known::all(&self.digest), at);
@@ -67,12 +100,12 @@ impl Hashed {
     }
 }
 
-fn digest_file(path: &Path, relpath: &str, stat: &Metadata, memo: &Memo) -> Result<Hashed> {
+fn digest_file(path: &Path, relpath: &str, stat: &Metadata, memo: &Memo) -> Result<FileHashed> {
     let known = memo
         .get(relpath, &Stat::of(stat))
         .and_then(|known| known.digest(stat.len()));
     if let Some(digest) = known {
-        return Ok(Hashed { digest, read: None });
+        return Ok(FileHashed { digest, read: None });
     }
     let at = memo::now();
     let read = || -> io::Result<_> {
@@ -81,7 +114,7 @@ fn digest_file(path: &Path, relpath: &str, stat: &Metadata, memo: &Memo) -> Resu
         Ok((digest::read(file)?, stat))
     };
     let (digest, stat) = read().context(|| format!("cannot read '{}'", path.display()))?;
-    Ok(Hashed {
+    Ok(FileHashed {
         digest,
         read: Some((stat, at)),
     })

@@ -20,20 +20,39 @@ impl Store {
 
     /// Whether git ignores this path of the work tree, tracked or not, there or not.
     pub fn is_ignored(&self, path: &str, is_dir: bool) -> Result<bool> {
-        let doing = || format!("cannot read what git ignores for '{path}'");
+        self.ignore_rules()?.matches(path, is_dir)
+    }
+
+    /// Returns git's rules for many questions: each file of rules is read once, when first needed.
+    pub fn ignore_rules(&self) -> Result<IgnoreRules<'_>> {
         let index = self
             .repo
             .index_or_empty()
             .context(|| "cannot read the index".to_owned())?;
-        let mut stack = self
+        let stack = self
             .repo
             .excludes(&index, None, Source::WorktreeThenIdMappingIfNotSkipped)
-            .context(doing)?;
+            .context(|| "cannot read what git ignores".to_owned())?;
+        Ok(IgnoreRules { stack })
+    }
+}
+
+/// What git ignores, as it was when the rules of a folder were first looked at.
+pub struct IgnoreRules<'s> {
+    stack: gix::AttributeStack<'s>,
+}
+
+impl IgnoreRules<'_> {
+    /// Whether git ignores this path of the work tree, tracked or not, there or not.
+    pub fn matches(&mut self, path: &str, is_dir: bool) -> Result<bool> {
         let mode = match is_dir {
             true => gix::index::entry::Mode::DIR,
             false => gix::index::entry::Mode::FILE,
         };
-        let platform = stack.at_entry(path, Some(mode)).context(doing)?;
+        let platform = self
+            .stack
+            .at_entry(path, Some(mode))
+            .context(|| format!("cannot read what git ignores for '{path}'"))?;
         Ok(platform.is_excluded())
     }
 }

@@ -287,12 +287,16 @@ impl Recording {
         }
         let Some(tip) = self.tip else { return Ok(()) };
         // A note that we cannot read, or that DVC's checkpoint never had, is better left alone.
-        let Some(mut note) = self.tip_note(tip)? else {
+        let Some(known) = self.tip_note(tip)? else {
             return Ok(());
         };
+        let mut note = known.clone();
         note.status = finish.status;
         note.exit = finish.exit;
         note.incomplete = finish.incomplete.clone().or(self.missed.clone());
+        if note == known {
+            return Ok(());
+        }
         let entries = [(tip, note.to_text().into_bytes())];
         self.move_notes(&batch, &entries)
     }

@@ -4,7 +4,7 @@ use super::recorder::{Recording, StageFacts, kept_format};
 use crate::checkpoint::NoteOutput;
 use crate::error::{Context, Result};
 use crate::lockfile::LockedHash;
-use crate::pipeline::{Output, OutputKind};
+use crate::pipeline::{Output, OutputKind, paths};
 use crate::store::objects::{Batch, TreeChange};
 use crate::store::scan::PathSet;
 
@@ -37,7 +37,13 @@ impl Recording {
         changes: &mut Vec<TreeChange>,
     ) -> Result<()> {
         let tree_path = self.store.tree_path(&output.path);
-        let files = self.store.files_below(&PathSet::new([&tree_path]))?;
+        // What git holds, or metrics lie in, is looked at file by file.
+        let looked_at = !output.cache
+            || (self.metric_files.iter()).any(|metric| paths::is_within(metric, &output.path));
+        let files = match looked_at {
+            true => self.store.files_below(&PathSet::new([&tree_path]))?,
+            false => Vec::new(),
+        };
         if !output.cache {
             changes.push(TreeChange {
                 path: tree_path.clone().into_bytes(),

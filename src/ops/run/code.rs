@@ -128,6 +128,15 @@ pub fn is_changed(
 ) -> Result<bool> {
     let declared = declared(store, inputs);
     let (before, after) = (store.files(from)?, store.files(now)?);
+    let mut differing: BTreeSet<&BString> = before.keys().chain(after.keys()).collect();
+    differing.retain(|path| {
+        before.get(*path) != after.get(*path)
+            && !outputs.covers(path)
+            && (!only_known || before.contains_key(*path) || scanner.is_tracked(path))
+    });
+    if differing.is_empty() {
+        return Ok(false);
+    }
     let mut outputs = outputs.clone();
     for files in [&before, &after] {
         let reported = reported::in_tree(store, files)?;
@@ -135,15 +144,8 @@ pub fn is_changed(
             reported.iter().map(|path| store.tree_path(path)),
         ));
     }
-    let paths: BTreeSet<&BString> = before.keys().chain(after.keys()).collect();
     let dvc_yaml = store.tree_path("dvc.yaml");
-    for path in paths {
-        if before.get(path) == after.get(path)
-            || outputs.covers(path)
-            || (only_known && !before.contains_key(path) && !scanner.is_tracked(path))
-        {
-            continue;
-        }
+    for path in differing.into_iter().filter(|path| !outputs.covers(path)) {
         if path.as_slice() == dvc_yaml.as_bytes() {
             if stages_differ(store, from, &inputs.pipeline)? {
                 return Ok(true);

@@ -10,6 +10,7 @@ mod origin;
 mod restore;
 mod stages;
 
+use crate::digest::Format;
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::{Event, Events, RunMode, RunStart};
 use crate::experiment::ExperimentName;
@@ -22,7 +23,6 @@ use crate::runner::reports::Reports;
 use crate::runner::written::WrittenFiles;
 use crate::runner::{Interrupts, Runner, maintenance};
 use crate::store::Store;
-use crate::store::cache::Cache;
 use crate::store::durable;
 use crate::store::scan::{PathSet, Scanner};
 use crate::store::state::{Process, ResumePoint, Running};
@@ -181,17 +181,16 @@ pub fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) ->
         origin: &origin,
         format,
     };
-    let loads = restorer.outputs(&stages, &inputs.lockfile, events)?;
+    let lockfile = origin
+        .lockfile(store)?
+        .unwrap_or_else(|| inputs.lockfile.clone());
+    let loads = restorer.outputs(&stages, &lockfile, events)?;
     events.emit(Event::RunStarts(RunStart {
         mode: origin.mode,
         name: origin.experiment.name.as_str().to_owned(),
         from: origin.from,
         loads,
     }));
-    let lockfile = origin
-        .lockfile(store)?
-        .unwrap_or_else(|| inputs.lockfile.clone());
-
     // DVCLive from 2.16 on writes into the inner one; nobody could watch it if it were made later.
     fs_err::create_dir_all(project.join(".dvc/tmp/exps/run"))
         .context(|| "cannot prepare '.dvc/tmp'".to_owned())?;
@@ -227,7 +226,7 @@ pub fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) ->
     let mut queue = Queue::start(
         recording,
         store.settings().pending,
-        record_process(store, &origin)?,
+        record_process(store, &origin),
     )?;
     let outcome = {
         let mut runner = Runner {
@@ -258,7 +257,7 @@ pub fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) ->
         mut failure,
     } = outcome;
     let (recorded, missed) = queue.finish(finish, complete, events)?;
-    hand_over(store, &cache, &recorded, events);
+    hand_over(store, format, &recorded, events);
     store.set_run_record(None)?;
     copies.remove()?;
     if failure.is_none()
@@ -352,8 +351,9 @@ fn environment(project: &Path, origin: &Origin) -> Vec<(String, OsString)> {
     variables
 }
 
-/// Writes the run's record, and returns what keeps its process up to date.
-fn record_process(store: &Store, origin: &Origin) -> Result<OnProcess> {
+/// Returns what keeps the run's record up to date. There is none before the first process starts: a run
+/// in which nothing has to run leaves no trace.
+fn record_process(store: &Store, origin: &Origin) -> OnProcess {
     let record = Running {
         worktree: store.worktree().to_owned(),
         name: origin.experiment.name.as_str().to_owned(),
@@ -364,9 +364,8 @@ fn record_process(store: &Store, origin: &Origin) -> Result<OnProcess> {
         child: None,
         started: store.now(),
     };
-    store.set_run_record(Some(&record))?;
     let store = store.clone();
-    Ok(Box::new(move |stage: &str, pid: u32| {
+    Box::new(move |stage: &str, pid: u32| {
         // The name may have changed meanwhile: see the recorder's lost compare-and-swap.
         let now = store
             .run_record()
@@ -380,17 +379,14 @@ fn record_process(store: &Store, origin: &Origin) -> Result<OnProcess> {
         };
         // Only 'status' and the search for orphans read it; training must not fail for it.
         let _not_fatal = store.set_run_record(Some(&now));
-    }))
+    })
 }
 
 /// Leaves what DVC 2.58 needs to go on, and packs what has become much. The run is over and good: what
 /// fails here is a warning.
-fn hand_over(store: &Store, cache: &Cache, recorded: &Recorded, events: &mut dyn Events) {
+fn hand_over(store: &Store, format: Format, recorded: &Recorded, events: &mut dyn Events) {
     let Some(tip) = recorded.tip else { return };
-    let told = store
-        .dvc_format(cache)
-        .and_then(|format| apply::tell_dvc(store, tip, format));
-    if let Err(error) = told {
+    if let Err(error) = apply::tell_dvc(store, tip, format) {
         events.emit(Event::Warning(format!(
             "DVC 2 will not go on from here: {}",
             error.chain()

@@ -10,7 +10,7 @@ use crate::experiment::{self, ExperimentName, experiment_ref, notes_ref};
 use crate::id::{ObjectId, short};
 use crate::lockfile::Lockfile;
 use crate::ops::record::{Experiment, free_name};
-use crate::pipeline::Stage;
+use crate::pipeline::{Output, Stage};
 use crate::store::Store;
 use crate::store::cache::Cache;
 use crate::store::refs::Expected;
@@ -226,6 +226,10 @@ impl Question<'_> {
 
     /// Returns the position in `chain` of the newest checkpoint whose checkpoint outputs can be loaded.
     fn newest_intact(&self, chain: &[Checkpoint]) -> Result<Option<usize>> {
+        let loads = |output: &Output| output.checkpoint && output.cache;
+        if !self.stages.iter().any(|stage| stage.outs.iter().any(loads)) {
+            return Ok((!chain.is_empty()).then_some(0));
+        }
         for (at, checkpoint) in chain.iter().enumerate() {
             let lockfile = lockfile_of(self.store, checkpoint.id)?.unwrap_or_default();
             if self.can_be_loaded(&lockfile)? {

@@ -48,16 +48,14 @@ impl Step<'_> {
 }
 
 impl Restorer<'_> {
-    /// Restores the outputs of all checkpoint stages. Returns what training will load: path and md5 of
+    /// Restores the outputs of all checkpoint stages as `lockfile` has them. Returns what training will load: path and md5 of
     /// each checkpoint output.
     pub fn outputs(
         &self,
         stages: &[&Stage],
-        workspace: &Lockfile,
+        lockfile: &Lockfile,
         events: &mut dyn Events,
     ) -> Result<Vec<(String, String)>> {
-        let recorded = self.origin.lockfile(self.store)?;
-        let lockfile = recorded.as_ref().unwrap_or(workspace);
         let (mut steps, mut loads) = (Vec::new(), Vec::new());
         let reported = self.reported(stages)?;
         if let Some(from) = self.origin.from {
