@@ -39,6 +39,7 @@ mod stage;
 mod status;
 mod steps;
 mod suite;
+mod tutorial;
 mod undo;
 mod unwatched;
 mod waiting;
