@@ -1,6 +1,17 @@
 //! How old a file is: by the file system's clock, which no variable of git sets.
 
+use super::Store;
 use std::time::{Duration, SystemTime};
+
+impl Store {
+    /// Returns when a ref was last moved, finer than commits tell; `None` once it is packed.
+    ///
+    /// Good for nothing but to tell apart what was made in one second.
+    pub fn moved_at(&self, name: &str) -> Option<SystemTime> {
+        let file = self.common_dir.join(name);
+        fs_err::symlink_metadata(file).ok()?.modified().ok()
+    }
+}
 
 /// Returns the time by which files are marked.
 #[expect(

@@ -348,3 +348,21 @@ hint: git exp init
 
 "#]]);
 }
+
+#[test]
+fn of_one_second_the_last_run_comes_first() {
+    let repo = TestRepo::tutorial();
+    // git's clock stands still
+    let [date, zone] = ["1112912000", "+0000"];
+    repo.env("GIT_COMMITTER_DATE", &format!("{date} {zone}"));
+    repo.epochs(3).exp("run -n zeal").success();
+    repo.epochs(2).exp("run --reset -n dusk").success();
+    repo.epochs(1).exp("run --reset -n oak").success();
+    let shown = repo.exp("show --csv").success().text();
+    let names: Vec<&str> = shown
+        .lines()
+        .filter_map(|line| line.split(',').next())
+        .filter(|name| !name.is_empty())
+        .collect();
+    assert_eq!(names, ["Experiment", "oak", "dusk", "zeal"]);
+}

@@ -10,7 +10,7 @@ pub(super) mod source;
 
 use crate::checkpoint::Status;
 use crate::error::Result;
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, ExperimentName, experiment_ref};
 use crate::id::ObjectId;
 use crate::listing::{Baseline, ExperimentRows, Listing, Row, RunningHere};
 use crate::store::Store;
@@ -75,7 +75,7 @@ pub fn collect(store: &Store, selection: &Selection) -> Result<Listing> {
         for run in running.iter().filter(|run| run.baseline == id) {
             mark_running(store, &mut reader, &listing.workspace, run, &mut found)?;
         }
-        arrange(&mut found);
+        arrange(store, id, &mut found);
         listing.baselines.push(Baseline {
             name: names.get(&id).cloned(),
             row: Row::clone(&row),
@@ -207,13 +207,27 @@ fn mark_running(
 
 /// Puts the newest tip first, running ones before all, and gives each shared checkpoint to the
 /// experiment with the oldest tip.
-fn arrange(experiments: &mut [ExperimentRows]) {
+fn arrange(store: &Store, baseline: ObjectId, experiments: &mut [ExperimentRows]) {
+    let seconds = |rows: &ExperimentRows| Some(rows.chain.first()?.time?.seconds);
+    let mut tips: HashMap<Option<i64>, usize> = HashMap::new();
+    for rows in experiments.iter() {
+        *tips.entry(seconds(rows)).or_default() += 1;
+    }
     experiments.sort_by_cached_key(|rows| {
-        let time = rows.chain.first().and_then(|row| row.time);
+        let time = seconds(rows);
+        // of tips of one second, the ref says which moved last, unless it is packed
+        let moved = match tips.get(&time) {
+            Some(1) => None,
+            _ => store.moved_at(&experiment_ref(
+                baseline,
+                &ExperimentName::of_ref(&rows.name),
+            )),
+        };
         (
             rows.running.is_none(),
-            Reverse(time.map(|time| time.seconds)),
-            // two tips of one second: a fork is longer than what it was forked from
+            Reverse(time),
+            Reverse(moved),
+            // a fork is longer than what it was forked from
             Reverse(rows.chain.len()),
             rows.name.clone(),
         )
