@@ -31,7 +31,17 @@ _git_exp ()
 		command="${command}_$verb"
 	fi
 
+	case "$command $prev" in
+	"checkpoint --run")
+		__gitcomp_nl "$(__git exp list --name-only 2>/dev/null)"
+		return
+		;;
+	esac
+
 	case "$cur" in
+	--run=*)
+		__gitcomp_nl "$(__git exp list --name-only 2>/dev/null)" "" "${cur#*=}"
+		;;
 	--*)
 		__gitcomp_builtin "exp-$command"
 		;;

@@ -28,7 +28,7 @@ complete -c git-exp -n "__fish_git_exp_needs_command" -f -a "init" -d 'Make a re
 complete -c git-exp -n "__fish_git_exp_needs_command" -f -a "stage" -d 'Add stages to the pipeline and list them'
 complete -c git-exp -n "__fish_git_exp_needs_command" -f -a "run" -d 'Run the pipeline and save checkpoints'
 complete -c git-exp -n "__fish_git_exp_needs_command" -f -a "resume" -d 'Go on with an experiment or a checkpoint'
-complete -c git-exp -n "__fish_git_exp_needs_command" -f -a "checkpoint" -d 'Signal a checkpoint from training code and wait until it is taken'
+complete -c git-exp -n "__fish_git_exp_needs_command" -f -a "checkpoint" -d 'Signal a checkpoint and wait until it is taken'
 complete -c git-exp -n "__fish_git_exp_needs_command" -f -a "status" -d 'Show which experiments run, and which can be gone on with'
 complete -c git-exp -n "__fish_git_exp_needs_command" -f -a "show" -d 'Show experiments and their checkpoints as a table'
 complete -c git-exp -n "__fish_git_exp_needs_command" -f -a "list" -d 'List the names of experiments'
@@ -102,6 +102,7 @@ complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -l dry -d 'Say w
 complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -s q -l quiet -d 'Print results and errors, no status'
 complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -s v -l verbose -d 'Print more about what is done'
 complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -l version -d 'Print the version'
+complete -c git-exp -n "__fish_git_exp_using_subcommand checkpoint" -l run -d 'Ask the run of this experiment, from outside of it' -r
 complete -c git-exp -n "__fish_git_exp_using_subcommand checkpoint" -s q -l quiet -d 'Print results and errors, no status'
 complete -c git-exp -n "__fish_git_exp_using_subcommand checkpoint" -s v -l verbose -d 'Print more about what is done'
 complete -c git-exp -n "__fish_git_exp_using_subcommand checkpoint" -l version -d 'Print the version'
@@ -253,4 +254,5 @@ complete -c git-exp -n "__fish_git_exp_using_subcommand gc" -l queued -d 'Accept
 complete -c git-exp -n "__fish_git_exp_using_subcommand gc" -s q -l quiet -d 'Print results and errors, no status'
 complete -c git-exp -n "__fish_git_exp_using_subcommand gc" -s v -l verbose -d 'Print more about what is done'
 complete -c git-exp -n "__fish_git_exp_using_subcommand gc" -l version -d 'Print the version'
+complete -c git-exp -n "__fish_seen_subcommand_from checkpoint" -l run -x -a "(git exp list --name-only 2>/dev/null)"
 complete -c git-exp -n "__fish_seen_subcommand_from resume apply branch remove" -f -a "(git exp list --name-only 2>/dev/null)"

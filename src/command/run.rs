@@ -106,7 +106,8 @@ fn line(out: &Out, text: &str) {
     }
 }
 
-fn say(out: &Out, event: Event) {
+/// Words what happens.
+pub(super) fn say(out: &Out, event: Event) {
     match event {
         Event::Warning(text) => out.warning(&text),
         Event::Status(text) => out.status(&text),

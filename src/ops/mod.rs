@@ -17,6 +17,7 @@ pub mod plots;
 pub mod record;
 pub mod remove;
 pub mod reported;
+pub mod request;
 pub mod resume;
 pub mod run;
 pub mod stage;

@@ -3,11 +3,13 @@
 use super::capture::nanos;
 use super::captured::Capture;
 use super::stage::{Recorder, Runner, StageRun, WrittenFile};
+use super::stat;
 use super::step_file::{Step, StepFile, Steps};
 use super::watch::SignalWatch;
 use crate::error::{Context, Error, Result};
 use crate::event::Event;
 use crate::pipeline::paths;
+use crate::store::requests::Requests;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -26,13 +28,18 @@ pub(super) struct Signals {
     /// Seen, and not yet taken or passed over.
     pub step: Option<Step>,
     pub steps: Steps,
+    /// When the last capture began that training waited for.
+    pub last_taken: Option<i128>,
+    /// Somebody outside waits for a checkpoint.
+    pub asked: bool,
 }
 
 impl Signals {
     /// Watches the folders of all files that the stage may signal with.
-    pub fn watch(run: &StageRun<'_>) -> Self {
+    pub fn watch(run: &StageRun<'_>, requests: &Requests) -> Self {
         let files = [&run.signal_file, &run.step_file];
-        let folders: Vec<&Path> = files.iter().filter_map(|file| file.parent()).collect();
+        let folders = files.iter().filter_map(|file| file.parent());
+        let folders: Vec<&Path> = folders.chain([requests.folder()]).collect();
         Signals {
             watch: SignalWatch::new(&folders),
             warned: false,
@@ -43,6 +50,8 @@ impl Signals {
             step_file: StepFile::new(&run.step_file),
             step: None,
             steps: Steps::default(),
+            last_taken: None,
+            asked: false,
         }
     }
 
@@ -103,6 +112,7 @@ impl<R: Recorder> Runner<'_, R> {
         };
         let missed = match captured {
             Ok(capture) => {
+                signals.last_taken = capture.taken_at.map(nanos);
                 self.submit(capture);
                 cleared.err()
             }
@@ -127,12 +137,8 @@ impl<R: Recorder> Runner<'_, R> {
         reason
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "compared with the time stamps of files"
-    )]
     pub(super) fn capture(&mut self, run: &StageRun<'_>) -> Result<Capture> {
-        let now = SystemTime::now();
+        let now = stat::now();
         let mut capture = Capture {
             stage: run.stage.name.clone(),
             taken_at: Some(now),

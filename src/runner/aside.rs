@@ -3,13 +3,13 @@
 use super::answer::Signals;
 use super::captured::Capture;
 use super::stage::{Recorder, Runner, StageRun};
+use super::stat::now;
 use super::step_file::{Step, step_of};
 use super::still::{gone_since, newest};
 use crate::error::{Context, Result};
 use crate::event::Event;
 use crate::pipeline::OutputKind;
 use std::collections::BTreeSet;
-use std::time::SystemTime;
 
 /// A metrics file of DVCLive below an output that is its folder.
 const METRICS: &str = "metrics.json";
@@ -65,7 +65,7 @@ impl<R: Recorder> Runner<'_, R> {
 
     /// Captures, unless something that belongs to the checkpoint is newer than `moment` before or
     /// after. Returns what [`Runner::lose`] needs, too.
-    fn capture_still(
+    pub(super) fn capture_still(
         &mut self,
         run: &StageRun<'_>,
         moment: i128,
@@ -89,12 +89,8 @@ impl<R: Recorder> Runner<'_, R> {
     }
 
     /// Returns the newest time stamp of all that a checkpoint holds, but for the logs that training writes to at all times.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "compared with the time stamps of files"
-    )]
-    fn newest(&mut self, run: &StageRun<'_>) -> Result<i128> {
-        self.look_at_reports(run, SystemTime::now());
+    pub(super) fn newest(&mut self, run: &StageRun<'_>) -> Result<i128> {
+        self.look_at_reports(run, now());
         let mut latest = i128::MIN;
         for output in &run.stage.outs {
             let found = look(run, &output.path)?;

@@ -13,6 +13,7 @@ pub mod children;
 pub mod command;
 pub mod interrupts;
 pub mod maintenance;
+mod outside;
 pub mod reports;
 pub mod room;
 pub mod stage;

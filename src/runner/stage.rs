@@ -6,6 +6,7 @@ use super::captured::Capture;
 use super::children::{Started, adopt_orphans};
 use super::command;
 use super::interrupts::{FORWARD_AFTER, Interrupts, Press};
+use super::outside::LOOK_AGAIN;
 use super::reports::Reports;
 use super::wake::Wake;
 use super::watch::POLL_INTERVAL;
@@ -13,6 +14,7 @@ use super::written::WrittenFiles;
 use crate::error::{Context, Result};
 use crate::event::{Event, Events};
 use crate::pipeline::Stage;
+use crate::store::requests::Requests;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::Signal;
 use std::collections::BTreeSet;
@@ -114,6 +116,8 @@ pub struct Runner<'a, R: Recorder> {
     pub capturer: Capturer,
     /// Knows which tracked files were written.
     pub writes: WrittenFiles,
+    /// What people outside ask for.
+    pub requests: Requests,
     /// What `dvc.yaml` files report.
     pub reports: Reports,
     /// Code that was edited since the run started, already named.
@@ -127,7 +131,7 @@ impl<R: Recorder> Runner<'_, R> {
     pub fn run_stage(&mut self, run: &StageRun<'_>) -> Result<StageEnd> {
         adopt_orphans();
         clear(&run.signal_file)?;
-        let mut signals = Signals::watch(run);
+        let mut signals = Signals::watch(run, &self.requests);
         let end = self.run_lines(run, &mut signals)?;
         self.sum_steps_up(run, &mut signals, matches!(end, StageEnd::Finished));
         Ok(end)
@@ -194,6 +198,7 @@ impl<R: Recorder> Runner<'_, R> {
             signals.watch.drain();
             let missed = self.answer(run, signals, false);
             let missed = missed.or_else(|| self.follow_steps(run, signals));
+            let missed = missed.or_else(|| self.answer_requests(run, signals));
             if let Some(reason) = missed.or(lost)
                 && run.stop_on_error
             {
@@ -246,7 +251,8 @@ impl<R: Recorder> Runner<'_, R> {
         let waiting = signals
             .is_waiting_in_silence()
             .then_some(Duration::from_millis(200));
-        let timeout = [polling, until, waiting].into_iter().flatten().min();
+        let asked = signals.asked.then_some(LOOK_AGAIN);
+        let timeout = [polling, until, waiting, asked].into_iter().flatten().min();
         let timespec = timeout.map(|timeout| Timespec {
             tv_sec: timeout.as_secs() as i64,
             tv_nsec: timeout.subsec_nanos().into(),

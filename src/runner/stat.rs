@@ -4,7 +4,7 @@
 //! is only trusted if it was already older than the grain when the content was read: the rule git uses
 //! for its index ("racy git"), with ctime beside mtime, since mtime can be set at will.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// What tells one content of a file from another without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,15 @@ pub struct FileStat {
     pub mtime: i128,
     /// Nanoseconds since the epoch.
     pub ctime: i128,
+}
+
+/// Returns the time, to be compared with the time stamps of files.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the age of files; the time of commits comes from git"
+)]
+pub fn now() -> SystemTime {
+    SystemTime::now()
 }
 
 /// How close to "now" a time stamp may be and still tell two writes apart on ordinary file systems.

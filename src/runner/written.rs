@@ -5,12 +5,11 @@
 //! [`MOST_LOOKED_AT`], else when the capture is recorded.
 
 use super::capture::nanos;
-use super::stat::FileStat;
+use super::stat::{FileStat, now};
 use super::watch::WriteWatch;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 /// How many files a capture looks at itself.
 pub const MOST_LOOKED_AT: usize = 1000;
@@ -44,12 +43,8 @@ pub struct WrittenFiles {
 
 impl WrittenFiles {
     /// Starts to watch the folders of `tracked`, paths below `root`.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "compared with the time stamps of files"
-    )]
     pub fn new(root: &Path, tracked: &[PathBuf]) -> Self {
-        Self::with_limit(root, tracked, nanos(SystemTime::now()), usize::MAX)
+        Self::with_limit(root, tracked, nanos(now()), usize::MAX)
     }
 
     fn with_limit(root: &Path, tracked: &[PathBuf], now: i128, limit: usize) -> Self {

@@ -66,6 +66,13 @@ impl RunProbe {
         Ok(None)
     }
 
+    /// Looks at the worktree whose git directory this is.
+    pub(crate) fn of(git_dir: &Path) -> Self {
+        RunProbe {
+            path: git_dir.join(LOCK),
+        }
+    }
+
     /// Whether a run is at work there.
     pub fn is_held(&self) -> Result<bool> {
         is_held(&self.path).context(|| format!("cannot look at the lock '{}'", self.path.display()))
@@ -75,11 +82,15 @@ impl RunProbe {
 impl Store {
     /// Returns what runs now, in any worktree of this repository: the run records whose lock is held.
     pub fn running(&self) -> Result<Vec<Running>> {
-        Ok(self
-            .run_records()?
-            .into_iter()
-            .filter_map(|(record, held)| held.then_some(record))
-            .collect())
+        let running = self.running_in()?;
+        Ok(running.into_iter().map(|(_, record)| record).collect())
+    }
+
+    /// The same, each with the git directory of its worktree.
+    pub fn running_in(&self) -> Result<Vec<(PathBuf, Running)>> {
+        let records = self.run_records()?.into_iter();
+        let held = records.filter(|(_, _, held)| *held);
+        Ok(held.map(|(git_dir, record, _)| (git_dir, record)).collect())
     }
 
     /// Returns the runs that died while their command lives on, in any worktree of this repository.
@@ -87,13 +98,13 @@ impl Store {
         Ok(self
             .run_records()?
             .into_iter()
-            .filter_map(|(record, held)| (!held).then_some(record))
+            .filter_map(|(_, record, held)| (!held).then_some(record))
             .filter(|record| record.child.as_ref().is_some_and(|child| child.is_alive()))
             .collect())
     }
 
-    /// Returns the run records of all worktrees, and whether each one's lock is held.
-    fn run_records(&self) -> Result<Vec<(Running, bool)>> {
+    /// Returns the run records of all worktrees, by git directory, and whether each one's lock is held.
+    fn run_records(&self) -> Result<Vec<(PathBuf, Running, bool)>> {
         let mut records = Vec::new();
         for git_dir in self.worktrees()?.into_iter().map(|tree| tree.git_dir) {
             // The record first: one that is found beside a held lock was written under it or is
@@ -104,7 +115,7 @@ impl Store {
             let lock = git_dir.join(LOCK);
             let held = is_held(&lock)
                 .context(|| format!("cannot look at the lock '{}'", lock.display()))?;
-            records.push((record, held));
+            records.push((git_dir, record, held));
         }
         Ok(records)
     }

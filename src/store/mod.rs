@@ -32,6 +32,7 @@ pub mod notes;
 pub mod objects;
 pub mod reachable;
 pub mod refs;
+pub mod requests;
 pub mod resolve;
 pub mod row_cache;
 pub mod scan;

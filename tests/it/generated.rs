@@ -266,6 +266,20 @@ fn fish() -> String {
         })
         .map(|entry| entry.name)
         .collect();
+    for entry in ALL {
+        let command = entry.command();
+        let options = command.get_opts().filter(|option| {
+            let mut values = option.get_value_names().into_iter().flatten();
+            values.any(|name| name.as_str() == "experiment")
+        });
+        for long in options.filter_map(|option| option.get_long()) {
+            let line = format!(
+                "complete -c git-exp -n \"__fish_seen_subcommand_from {}\" -l {long} -x -a \"(git exp list --name-only 2>/dev/null)\"\n",
+                entry.name
+            );
+            text.push_str(&line);
+        }
+    }
     if !takes_names.is_empty() {
         text.push_str(&format!(
             "complete -c git-exp -n \"__fish_seen_subcommand_from {}\" -f -a \"(git exp list --name-only 2>/dev/null)\"\n",

@@ -32,6 +32,7 @@ mod missed;
 mod params;
 mod plots;
 mod remove;
+mod request;
 mod resume;
 mod run;
 mod show;

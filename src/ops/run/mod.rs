@@ -223,6 +223,8 @@ pub fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) ->
             .collect(),
     )
     .resuming(origin.resumed_tree(store)?);
+    // Before the record says that there is somebody to ask.
+    let requests = store.requests()?;
     let mut queue = Queue::start(
         recording,
         store.settings().pending,
@@ -235,6 +237,7 @@ pub fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) ->
             events,
             capturer: Capturer::new(&project, copies.path(), store.settings().trust_stat),
             writes,
+            requests,
             reports: reports(store, &project, &inputs.pipeline, &tracked),
             named: BTreeSet::new(),
             late: None,
