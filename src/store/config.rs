@@ -23,8 +23,6 @@ pub struct Settings {
     pub sync: bool,
     /// `exp.onError = stop`: whether a checkpoint that cannot be saved stops training; false.
     pub stop_on_error: bool,
-    /// `exp.fsync = batch`: whether queued records share their syncs; false.
-    pub batch_fsync: bool,
     /// `exp.metric`: the metric of a bare `@{best}`.
     pub metric: Option<String>,
 }
@@ -50,7 +48,6 @@ impl Default for Settings {
             trust_stat: true,
             sync: false,
             stop_on_error: false,
-            batch_fsync: false,
             metric: None,
         }
     }
@@ -97,11 +94,10 @@ impl Settings {
             };
         }
         if let Some(word) = keys.word("exp.fsync")? {
-            settings.batch_fsync = match word.as_str() {
-                "batch" => true,
-                "each" => false,
-                _ => return Err(bad_value("exp.fsync", &word, "'each' or 'batch'")),
-            };
+            // 'batch', for queued records that share their syncs, is to come.
+            if word != "each" {
+                return Err(bad_value("exp.fsync", &word, "'each' only, so far"));
+            }
         }
         if let Some(size) = keys.size("exp.maxBlob")? {
             settings.max_blob = size;
@@ -335,7 +331,7 @@ mod tests {
     #[test]
     fn settings_are_read_as_git_reads_them() {
         let settings = Settings::read(&config(
-            "[exp]\n dvcFormat = 2\n untracked = all\n maxBlob = 2k\n pending = 1G\n trustStat = no\n sync\n onError = stop\n fsync = batch\n metric = acc\n",
+            "[exp]\n dvcFormat = 2\n untracked = all\n maxBlob = 2k\n pending = 1G\n trustStat = no\n sync\n onError = stop\n fsync = each\n metric = acc\n",
         ))
         .unwrap();
         assert_eq!(
@@ -348,7 +344,6 @@ mod tests {
                 trust_stat: false,
                 sync: true,
                 stop_on_error: true,
-                batch_fsync: true,
                 metric: Some("acc".to_owned()),
             }
         );
@@ -376,6 +371,16 @@ mod tests {
                 "untracked = some",
                 "bad config value 'some' for 'exp.untracked'",
             ),
+            (
+                "onError = ignore",
+                "bad config value 'ignore' for 'exp.onError'",
+            ),
+            ("fsync = batch", "bad config value 'batch' for 'exp.fsync'"),
+            (
+                "trustStat = often",
+                "bad boolean config value 'often' for 'exp.trustStat'",
+            ),
+            ("metric", "missing value for 'exp.metric'"),
             ("maxBlob", "missing value for 'exp.maxBlob'"),
         ] {
             let error = Settings::read(&config(&format!("[exp]\n {text}\n"))).unwrap_err();

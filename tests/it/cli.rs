@@ -61,3 +61,20 @@ fn a_closed_pipe_is_no_failure() {
         .success();
     assert_eq!(repo.read("status"), "0\n");
 }
+
+#[test]
+fn a_setting_that_nobody_understands_is_refused_by_name() {
+    let repo = TestRepo::tutorial();
+    repo.git("-c exp.fsync=batch exp run")
+        .refused(128)
+        .stderr(str![[r#"
+fatal: bad config value 'batch' for 'exp.fsync'
+hint: 'exp.fsync' can be 'each' only, so far
+
+"#]]);
+    repo.git("config exp.onError ignore").success();
+    repo.exp("run")
+        .refused(128)
+        .says("fatal: bad config value 'ignore' for 'exp.onError'");
+    assert!(!repo.exists("model.pt"));
+}

@@ -100,6 +100,27 @@ fn binary_stanzas() -> BTreeSet<String> {
 }
 
 #[test]
+fn every_setting_is_in_the_manual() {
+    let code = read("src/store/config.rs");
+    let code = code.split("#[cfg(test)]").next().unwrap();
+    let read_here: BTreeSet<&str> = code
+        .split("(\"exp.")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .filter(|name| !name.is_empty())
+        .collect();
+    let manual = read("man/overview.roff");
+    let (_, section) = manual.split_once(".SH CONFIGURATION").unwrap();
+    let described: BTreeSet<&str> = section
+        .split("\n.TP\nexp.")
+        .skip(1)
+        .filter_map(|rest| rest.lines().next())
+        .collect();
+    assert!(read_here.len() > 5, "{read_here:?}");
+    assert_eq!(read_here, described);
+}
+
+#[test]
 fn every_command_reads_well() {
     for entry in ALL {
         let command = entry.command();
