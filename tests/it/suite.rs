@@ -88,9 +88,11 @@ fn binary_stanzas() -> BTreeSet<String> {
     for bin in stanzas.iter() {
         let path = format!("bin/{}.rs", bin["name"].as_str().unwrap());
         assert_eq!(bin["path"].as_str(), Some(path.as_str()));
-        // 'cargo bench' would build the harness of unit tests for it, and run nothing.
-        let bench = bin.get("bench").and_then(|bench| bench.as_bool());
-        assert_eq!(bench, Some(false), "Cargo.toml: {path}: no 'bench = false'");
+        // Cargo would build the harness of unit tests for it, twenty times, and run nothing.
+        for key in ["test", "bench"] {
+            let value = bin.get(key).and_then(|value| value.as_bool());
+            assert_eq!(value, Some(false), "Cargo.toml: {path}: no '{key} = false'");
+        }
     }
     names
         .iter()
