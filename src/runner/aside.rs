@@ -74,12 +74,13 @@ impl<R: Recorder> Runner<'_, R> {
             return Ok(None);
         }
         let mark = self.capturer.mark();
-        let capture = self.capture(run)?;
+        let captured = self.capture(run);
         if self.newest(run)? > moment {
+            // It may have failed for that reason: a file was replaced between two looks.
             self.lose(mark);
             return Ok(None);
         }
-        Ok(Some((capture, mark)))
+        Ok(Some((captured?, mark)))
     }
 
     /// Throws away what was captured since the mark.

@@ -43,14 +43,14 @@ pub struct WrittenFiles {
 
 impl WrittenFiles {
     /// Starts to watch the folders of `tracked`, paths below `root`.
-    pub fn new(root: &Path, tracked: &[PathBuf]) -> Self {
+    pub fn new(root: &Path, tracked: Arc<[PathBuf]>) -> Self {
         Self::with_limit(root, tracked, nanos(now()), usize::MAX)
     }
 
-    fn with_limit(root: &Path, tracked: &[PathBuf], now: i128, limit: usize) -> Self {
+    fn with_limit(root: &Path, tracked: Arc<[PathBuf]>, now: i128, limit: usize) -> Self {
         let mut files = WrittenFiles {
             root: root.to_owned(),
-            tracked: tracked.into(),
+            tracked,
             watch: WriteWatch::default(),
             limit,
             seen: HashMap::new(),
@@ -144,15 +144,15 @@ mod tests {
         /// Files of which at most `limit` folders can be watched, all an hour old.
         fn new(tracked: &[&str], limit: usize) -> Self {
             let root = tempfile::tempdir().unwrap();
-            let tracked: Vec<PathBuf> = tracked.iter().map(PathBuf::from).collect();
-            for path in &tracked {
+            let tracked: Arc<[PathBuf]> = tracked.iter().map(PathBuf::from).collect();
+            for path in tracked.iter() {
                 let path = root.path().join(path);
                 fs_err::create_dir_all(path.parent().unwrap()).unwrap();
                 fs_err::write(path, "1").unwrap();
             }
             let stat = rustix::fs::stat(root.path()).unwrap();
             let now = FileStat::from_rustix(&stat).newest() + HOUR;
-            let files = WrittenFiles::with_limit(root.path(), &tracked, now, limit);
+            let files = WrittenFiles::with_limit(root.path(), tracked, now, limit);
             Project { root, files, now }
         }
 

@@ -33,6 +33,7 @@ use stages::{Outcome, Stages};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What `git exp run` was asked for.
 #[derive(Debug, Clone, Default)]
@@ -195,11 +196,11 @@ pub fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) ->
     fs_err::create_dir_all(project.join(".dvc/tmp/exps/run"))
         .context(|| "cannot prepare '.dvc/tmp'".to_owned())?;
     let mut interrupts = Interrupts::catch().context(|| "cannot catch signals".to_owned())?;
-    let tracked: Vec<PathBuf> = scanner
+    let tracked: Arc<[PathBuf]> = scanner
         .paths()
         .map(|path| PathBuf::from(path.to_string()))
         .collect();
-    let writes = WrittenFiles::new(store.worktree(), &tracked);
+    let writes = WrittenFiles::new(store.worktree(), tracked.clone());
     let classify = code::classifier(store, &inputs, outputs, &tracked);
     let copies = cache.capture_dir(store.git_dir())?;
     let recording = Recording::new(
