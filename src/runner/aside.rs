@@ -154,3 +154,110 @@ enum Taken {
     /// No metrics file tells its step.
     Untold,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Events;
+    use crate::pipeline::parse;
+    use crate::runner::Interrupts;
+    use crate::runner::capture::Capturer;
+    use crate::runner::captured::{CapturedContent, CapturedFile, Content};
+    use crate::runner::reports::Reports;
+    use crate::runner::stage::WrittenFile;
+    use crate::runner::wake::{Wake, pair};
+    use crate::runner::written::WrittenFiles;
+    use crate::store::testing::Sandbox;
+    use std::path::Path;
+
+    struct Nobody(Wake);
+
+    impl Recorder for Nobody {
+        fn has_room(&self) -> bool {
+            true
+        }
+        fn is_idle(&self) -> bool {
+            true
+        }
+        fn submit(&mut self, _: Capture) {}
+        fn missed(&mut self, _: &str) {}
+        fn reports(&mut self, _: &mut dyn Events) -> Option<String> {
+            None
+        }
+        fn wake(&self) -> &Wake {
+            &self.0
+        }
+        fn process_started(&mut self, _: &str, _: u32) {}
+    }
+
+    /// Looks at the model until it is newer than `moment`, writing to it before each look.
+    fn write_later_than(path: &Path, moment: i128) {
+        while newest(path).unwrap() <= Some(moment) {
+            fs_err::write(path, "of the next step").unwrap();
+        }
+    }
+
+    #[test]
+    fn what_is_written_during_the_capture_is_no_checkpoint() {
+        let sandbox = Sandbox::new();
+        let root = sandbox.path("");
+        let text = "stages: {train: {cmd: x, outs: [{model.pt: {checkpoint: true}}]}}";
+        let pipeline = parse::parse(text, "dvc.yaml").unwrap();
+        for file in ["model.pt", "log"] {
+            sandbox.write(file, "of this step");
+        }
+        let moment = newest(&sandbox.path("model.pt")).unwrap().unwrap();
+        let mut interrupts = Interrupts::catch().unwrap();
+        let mut recorder = Nobody(pair().unwrap().0);
+        let copies = tempfile::tempdir().unwrap();
+        let mut runner = Runner {
+            interrupts: &mut interrupts,
+            recorder: &mut recorder,
+            events: &mut |event| panic!("{event:?}"),
+            capturer: Capturer::new(&root, copies.path(), true),
+            writes: WrittenFiles::new(&root, ["log".into()].into()),
+            requests: sandbox.store().requests().unwrap(),
+            reports: Reports::new(&root, &pipeline, [], Box::new(|_, _| true)),
+            named: BTreeSet::new(),
+            late: None,
+        };
+        sandbox.write("log", "longer than before");
+        let model = sandbox.path("model.pt");
+        let mut run = StageRun {
+            stage: &pipeline.stages[0],
+            root: &root,
+            worktree: &root,
+            folder: Path::new(""),
+            environment: Vec::new(),
+            signal_file: root.join("signal"),
+            step_file: root.join("step"),
+            checkpoints: true,
+            sync: false,
+            stop_on_error: false,
+            // Called in the middle of a capture, with what was written.
+            classify: &|path| {
+                if path == Path::new("log") {
+                    write_later_than(&model, moment);
+                }
+                WrittenFile::Captured
+            },
+        };
+        assert!(runner.capture_still(&run, moment).unwrap().is_none());
+        // Before it, too.
+        assert!(runner.capture_still(&run, moment).unwrap().is_none());
+
+        let moment = newest(&sandbox.path("model.pt")).unwrap().unwrap();
+        run.classify = &|_| WrittenFile::Captured;
+        let (capture, _) = runner.capture_still(&run, moment).unwrap().unwrap();
+        let CapturedContent::File(CapturedFile {
+            content: Content::Bytes(bytes),
+            ..
+        }) = &capture.outputs[0].content
+        else {
+            panic!("{capture:?}");
+        };
+        assert_eq!(bytes, b"of the next step");
+        // The log is part of it, though nobody wrote to it since the capture that was thrown away.
+        assert_eq!(capture.files[0].path, Path::new("log"));
+    }
+}
