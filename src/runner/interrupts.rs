@@ -3,7 +3,8 @@
 //! The terminal sends SIGINT to the whole foreground group, so training has it already; a signal that a
 //! process sent to us alone is forwarded. When git started us, git forwards its own SIGINT a moment
 //! after the terminal's: presses closer than [`ONE_PRESS`] are one. Signals that were ignored when we
-//! started (`nohup`) stay ignored.
+//! started (`nohup`) stay ignored. A terminal that closes tells the leader of its session only: where
+//! that is us, we tell training.
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::backend::SignalDelivery;
@@ -13,7 +14,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-/// Two signals closer than this are one press.
+/// Signals that come no later than this after the first one are one press.
 pub const ONE_PRESS: Duration = Duration::from_millis(300);
 /// How long a signal that a process sent may take to end training by itself, having reached the whole group, before we forward it.
 pub const FORWARD_AFTER: Duration = Duration::from_millis(100);
@@ -68,8 +69,10 @@ impl Interrupts {
         origins
             .into_iter()
             .filter_map(|origin| {
+                let for_us_alone = origin.signal == SIGHUP && leads_session();
+                let from_terminal = origin.cause == Cause::Kernel && !for_us_alone;
                 self.presses
-                    .press(origin.signal, origin.cause == Cause::Kernel, Instant::now())
+                    .press(origin.signal, from_terminal, Instant::now())
             })
             .last()
     }
@@ -79,23 +82,23 @@ impl Interrupts {
 #[derive(Debug, Default)]
 struct Presses {
     first: Option<(i32, Instant)>,
-    last: Option<Instant>,
 }
 
 impl Presses {
     fn press(&mut self, signal: i32, from_terminal: bool, now: Instant) -> Option<Press> {
-        let last = self.last.replace(now);
-        match self.first {
-            None => {
-                self.first = Some((signal, now));
-                Some(Press::First {
-                    forward: !from_terminal,
-                })
-            }
-            Some(_) if last.is_some_and(|last| now.duration_since(last) < ONE_PRESS) => None,
-            Some(_) => Some(Press::Second),
-        }
+        let Some((_, first)) = self.first else {
+            self.first = Some((signal, now));
+            return Some(Press::First {
+                forward: !from_terminal,
+            });
+        };
+        // Counted from the first, not from the one before: who keeps pressing means it.
+        (now.duration_since(first) >= ONE_PRESS).then_some(Press::Second)
     }
+}
+
+fn leads_session() -> bool {
+    rustix::process::getsid(None) == Ok(rustix::process::getpid())
 }
 
 /// Returns the mask of signals that are ignored, from `/proc/self/status`; none where there is no such file.
@@ -120,6 +123,10 @@ mod tests {
         );
         assert_eq!(
             presses.press(SIGINT, false, start + Duration::from_millis(1)),
+            None
+        );
+        assert_eq!(
+            presses.press(SIGINT, true, start + Duration::from_millis(200)),
             None
         );
         assert_eq!(

@@ -97,6 +97,8 @@ pub enum StageEnd {
         /// The output.
         path: String,
     },
+    /// A signal came before all its lines were started.
+    Interrupted,
     /// A checkpoint could not be saved, and `exp.onError = stop`.
     Stopped {
         /// Why not.
@@ -139,6 +141,11 @@ impl<R: Recorder> Runner<'_, R> {
 
     fn run_lines(&mut self, run: &StageRun<'_>, signals: &mut Signals) -> Result<StageEnd> {
         for line in command::lines(&run.stage.cmd) {
+            self.interrupts.take();
+            if self.interrupts.signal().is_some() {
+                self.answer(run, signals, true);
+                return Ok(StageEnd::Interrupted);
+            }
             self.events.emit(Event::CommandStarts {
                 line: line.to_owned(),
             });
@@ -221,6 +228,8 @@ impl<R: Recorder> Runner<'_, R> {
                 .try_wait()
                 .context(|| format!("cannot wait for stage '{}'", run.stage.name))?
             {
+                // It may have died of a signal that came to both of us just now.
+                self.interrupts.take();
                 return Ok(Ended::Exited(status));
             }
             if let Some((at, number)) = forward_at

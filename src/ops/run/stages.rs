@@ -152,6 +152,10 @@ impl Outcome {
         let name = &stage.name;
         let (message, exit) = match end {
             StageEnd::Finished => return,
+            StageEnd::Interrupted => {
+                self.complete = false;
+                return;
+            }
             StageEnd::Failed { line, status } => {
                 let how = match (status.code(), status.signal()) {
                     (Some(code), _) => format!("exited with status {code}"),
