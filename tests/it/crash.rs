@@ -5,13 +5,12 @@
 //! thread: the main one, or the recorder. `GIT_EXP_CUT=all` takes every point, and goes on until the
 //! command survives; otherwise each test takes some, spread evenly, so that all of them stay quick.
 
-use crate::support::{TestRepo, program, skip};
+use crate::support::{TestRepo, group_is_gone, program, skip, wait_for};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 /// Where a kill may leave something half done: every way to say it.
 const POINTS: &str = "rename,renameat,renameat2,link,linkat,unlink,unlinkat,fsync,fdatasync";
@@ -166,17 +165,6 @@ fn start(mut command: Command, out: &Path) -> std::process::Child {
         .unwrap()
 }
 
-fn wait_for<T>(what: &str, find: impl Fn() -> Option<T>) -> T {
-    let end = Instant::now() + Duration::from_secs(60);
-    loop {
-        if let Some(found) = find() {
-            return found;
-        }
-        assert!(Instant::now() < end, "waiting for {what}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
 fn recorder_of(process: u32) -> Option<u32> {
     std::fs::read_dir(format!("/proc/{process}/task"))
         .ok()?
@@ -190,23 +178,6 @@ fn recorder_of(process: u32) -> Option<u32> {
 fn is_traced(process: u32, thread: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{process}/task/{thread}/status"))
         .is_ok_and(|status| !status.contains("TracerPid:\t0\n"))
-}
-
-/// Whether no process of a group is left but such as only wait to be reaped.
-fn group_is_gone(group: Pid) -> bool {
-    let group = group.as_raw_nonzero().to_string();
-    let stats = std::fs::read_dir("/proc")
-        .unwrap()
-        .filter_map(|entry| std::fs::read_to_string(entry.ok()?.path().join("stat")).ok());
-    !stats.into_iter().any(|stat| {
-        let fields: Vec<&str> = stat
-            .rsplit(") ")
-            .next()
-            .unwrap_or_default()
-            .split(' ')
-            .collect();
-        fields.get(2) == Some(&group.as_str()) && !["Z", "X"].contains(&fields[0])
-    })
 }
 
 /// Kills `git-exp-<words>` in copies of `template` at one point after the other; `after` looks at each.

@@ -25,6 +25,7 @@ mod generated;
 mod init;
 mod interop;
 mod interop_show;
+mod interrupts;
 mod layers;
 mod list;
 mod metrics;

@@ -25,7 +25,7 @@ mod process;
 mod project;
 
 pub use outcome::Outcome;
-pub use process::Running;
+pub use process::{Running, group_is_gone, has_ended, wait_for};
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -176,6 +176,37 @@ impl TestRepo {
         let mut command = self.command("git");
         command.arg("exp").args(split(words));
         Running::start(format!("git exp {words}"), command)
+    }
+
+    /// Starts one of our programs, `git-exp-run -n x`, without git in between.
+    pub fn start_program(&self, words: &str) -> Running {
+        let list = split(words);
+        let mut command = self.command(&list[0]);
+        command.args(&list[1..]);
+        Running::start(words.to_owned(), command)
+    }
+
+    /// Starts `sh -c <script>` as the session of a terminal of its own, into which the test can type
+    /// and which closes when the returned process is killed. `None`, said, where that is not possible.
+    pub fn start_in_terminal(&self, script: &str) -> Option<Running> {
+        if program("script").is_none() {
+            skip("there is no program 'script' that makes a terminal");
+            return None;
+        }
+        let mut command = self.command("script");
+        command
+            .args(["-qefc", script, "/dev/null"])
+            .stdin(Stdio::piped());
+        Some(Running::start(script.to_owned(), command))
+    }
+
+    /// Returns the note of an experiment's tip.
+    pub fn note(&self, name: &str) -> serde_json::Value {
+        let notes = self.ask(&format!(
+            "for-each-ref --format=%(refname) refs/notes/exps/*/*/{name}"
+        ));
+        let text = self.ask(&format!("notes --ref={notes} show {}", self.tip(name)));
+        serde_json::from_str(&text).unwrap()
     }
 
     /// Returns the standard output of a git command that must succeed, without the last newline.

@@ -1,8 +1,9 @@
 //! A command that runs while the test goes on: interrupted, killed, or just waited for.
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -105,6 +106,24 @@ impl Running {
         self
     }
 
+    /// Types into its standard input, which must be a pipe.
+    pub fn type_in(&mut self, text: &str) -> &mut Self {
+        let stdin = self.child.stdin.as_mut().unwrap();
+        stdin.write_all(text.as_bytes()).unwrap();
+        stdin.flush().unwrap();
+        self
+    }
+
+    /// The signal that ended it, if one did; `end` comes first.
+    pub fn died_of(&mut self) -> Option<i32> {
+        self.child.try_wait().unwrap().unwrap().signal()
+    }
+
+    /// Whether nothing of its process group is left but what only waits to be reaped.
+    pub fn is_gone(&self) -> bool {
+        group_is_gone(self.pid())
+    }
+
     /// The process id.
     pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
@@ -138,6 +157,41 @@ impl Running {
             .code()
             .or_else(|| status.signal().map(|signal| 128 + signal));
         (code.unwrap(), self.said.clone())
+    }
+}
+
+/// Whether no process of a group is left but such as only wait to be reaped.
+pub fn group_is_gone(group: Pid) -> bool {
+    let group = group.as_raw_nonzero().to_string();
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    !processes
+        .filter_map(|process| stat(&process.path()))
+        .any(|fields| fields.get(2) == Some(&group) && !["Z", "X"].contains(&fields[0].as_str()))
+}
+
+/// Whether a process has ended, whether it was reaped or not.
+pub fn has_ended(process: i32) -> bool {
+    stat(Path::new(&format!("/proc/{process}")))
+        .is_none_or(|fields| ["Z", "X"].contains(&fields[0].as_str()))
+}
+
+/// The fields of a process from its state on: state, parent, group.
+fn stat(process: &Path) -> Option<Vec<String>> {
+    let text = std::fs::read_to_string(process.join("stat")).ok()?;
+    let fields = text.rsplit(") ").next()?.split(' ');
+    Some(fields.map(str::to_owned).collect())
+}
+
+/// Waits until `find` finds something, a millisecond at a time.
+#[track_caller]
+pub fn wait_for<T>(what: &str, find: impl Fn() -> Option<T>) -> T {
+    let end = Instant::now() + LIMIT;
+    loop {
+        if let Some(found) = find() {
+            return found;
+        }
+        assert!(Instant::now() < end, "{what} did not come");
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
