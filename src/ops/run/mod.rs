@@ -262,8 +262,12 @@ pub fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) ->
     } = outcome;
     let (recorded, missed) = queue.finish(finish, complete, events)?;
     hand_over(store, format, &recorded, events);
-    store.set_run_record(None)?;
-    copies.remove()?;
+    // The run is over: what cannot be tidied up now, the next command does.
+    for tidied in [store.set_run_record(None), copies.remove()] {
+        if let Err(error) = tidied {
+            events.emit(Event::Warning(error.chain()));
+        }
+    }
     if failure.is_none()
         && let Some(reason) = missed
     {
