@@ -20,6 +20,7 @@ mod cli;
 mod crash;
 mod diff;
 mod dvclive;
+mod faults;
 mod gc;
 mod generated;
 mod init;
