@@ -110,7 +110,7 @@ complete -c git-exp -n "__fish_git_exp_using_subcommand status" -l porcelain -d 
 complete -c git-exp -n "__fish_git_exp_using_subcommand status" -s q -l quiet -d 'Print results and errors, no status'
 complete -c git-exp -n "__fish_git_exp_using_subcommand status" -s v -l verbose -d 'Print more about what is done'
 complete -c git-exp -n "__fish_git_exp_using_subcommand status" -l version -d 'Print the version'
-complete -c git-exp -n "__fish_git_exp_using_subcommand show" -l rev -d 'Show experiments that started from <commit> [HEAD if not given] (can be repeated)' -r
+complete -c git-exp -n "__fish_git_exp_using_subcommand show" -l rev -d 'List experiments that started from <commit> [HEAD if not given] (can be repeated)' -r
 complete -c git-exp -n "__fish_git_exp_using_subcommand show" -s n -l num -d 'Also from the <num>-1 commits before each <commit>; all of them if negative' -r
 complete -c git-exp -n "__fish_git_exp_using_subcommand show" -l drop -d 'Leave out columns that match <pattern> (can be repeated)' -r
 complete -c git-exp -n "__fish_git_exp_using_subcommand show" -l keep -d 'Show columns that match <pattern>, whatever --drop and --only-changed say (can be repeated)' -r
@@ -118,7 +118,7 @@ complete -c git-exp -n "__fish_git_exp_using_subcommand show" -l sort-by -d 'Sor
 complete -c git-exp -n "__fish_git_exp_using_subcommand show" -l sort-order -d 'Sort up or down; what is missing comes last' -r -f -a "asc\t''
 desc\t''"
 complete -c git-exp -n "__fish_git_exp_using_subcommand show" -l precision -d 'Round floats to <n> significant digits [5 if not given; with --csv all]' -r
-complete -c git-exp -n "__fish_git_exp_using_subcommand show" -s A -l all-commits -d 'Show experiments of all commits'
+complete -c git-exp -n "__fish_git_exp_using_subcommand show" -s A -l all-commits -d 'List experiments of all commits'
 complete -c git-exp -n "__fish_git_exp_using_subcommand show" -s a -l all-branches -d 'Show experiments that started from the tips of branches'
 complete -c git-exp -n "__fish_git_exp_using_subcommand show" -s T -l all-tags -d 'Show experiments that started from tags'
 complete -c git-exp -n "__fish_git_exp_using_subcommand show" -l no-pager -d 'Print all at once'
@@ -146,11 +146,11 @@ complete -c git-exp -n "__fish_git_exp_using_subcommand list" -s v -l verbose -d
 complete -c git-exp -n "__fish_git_exp_using_subcommand list" -l version -d 'Print the version'
 complete -c git-exp -n "__fish_git_exp_using_subcommand diff" -l precision -d 'Round metrics to <n> significant digits [5 if not given]' -r
 complete -c git-exp -n "__fish_git_exp_using_subcommand diff" -l all -d 'Show also what does not differ'
-complete -c git-exp -n "__fish_git_exp_using_subcommand diff" -l param-deps -d 'Show only params that stages declare'
-complete -c git-exp -n "__fish_git_exp_using_subcommand diff" -s p -l code -d 'Show how code and params files differ'
 complete -c git-exp -n "__fish_git_exp_using_subcommand diff" -l json -d 'Print as JSON'
 complete -c git-exp -n "__fish_git_exp_using_subcommand diff" -l md -d 'Print as tables in GitHub\'s Markdown'
 complete -c git-exp -n "__fish_git_exp_using_subcommand diff" -l no-path -d 'Leave out the files\' names'
+complete -c git-exp -n "__fish_git_exp_using_subcommand diff" -l param-deps -d 'Show only params that stages declare'
+complete -c git-exp -n "__fish_git_exp_using_subcommand diff" -s p -l code -d 'Show how code and params files differ'
 complete -c git-exp -n "__fish_git_exp_using_subcommand diff" -s q -l quiet -d 'Print results and errors, no status'
 complete -c git-exp -n "__fish_git_exp_using_subcommand diff" -s v -l verbose -d 'Print more about what is done'
 complete -c git-exp -n "__fish_git_exp_using_subcommand diff" -l version -d 'Print the version'
@@ -159,20 +159,20 @@ complete -c git-exp -n "__fish_git_exp_using_subcommand metrics; and not __fish_
 complete -c git-exp -n "__fish_git_exp_using_subcommand metrics; and not __fish_seen_subcommand_from show diff" -l version -d 'Print the version'
 complete -c git-exp -n "__fish_git_exp_using_subcommand metrics; and not __fish_seen_subcommand_from show diff" -f -a "show" -d 'Show the metrics of the workspace, or of many commits'
 complete -c git-exp -n "__fish_git_exp_using_subcommand metrics; and not __fish_seen_subcommand_from show diff" -f -a "diff" -d 'Show the metrics that differ between two experiments, checkpoints or commits'
-complete -c git-exp -n "__fish_git_exp_using_subcommand metrics; and __fish_seen_subcommand_from show" -l precision -d 'Round floats to <n> significant digits [5 if not given]' -r
+complete -c git-exp -n "__fish_git_exp_using_subcommand metrics; and __fish_seen_subcommand_from show" -l precision -d 'Round metrics to <n> significant digits [5 if not given]' -r
 complete -c git-exp -n "__fish_git_exp_using_subcommand metrics; and __fish_seen_subcommand_from show" -s a -l all-branches -d 'Show the tips of all branches'
 complete -c git-exp -n "__fish_git_exp_using_subcommand metrics; and __fish_seen_subcommand_from show" -s T -l all-tags -d 'Show all tags'
 complete -c git-exp -n "__fish_git_exp_using_subcommand metrics; and __fish_seen_subcommand_from show" -s A -l all-commits -d 'Show all commits'
 complete -c git-exp -n "__fish_git_exp_using_subcommand metrics; and __fish_seen_subcommand_from show" -l json -d 'Print as JSON'
-complete -c git-exp -n "__fish_git_exp_using_subcommand metrics; and __fish_seen_subcommand_from show" -l md -d 'Print as a table in GitHub\'s Markdown'
+complete -c git-exp -n "__fish_git_exp_using_subcommand metrics; and __fish_seen_subcommand_from show" -l md -d 'Print as tables in GitHub\'s Markdown'
 complete -c git-exp -n "__fish_git_exp_using_subcommand metrics; and __fish_seen_subcommand_from show" -s R -l recursive -d 'Accepted because DVC has it: a directory always means all below it'
 complete -c git-exp -n "__fish_git_exp_using_subcommand metrics; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors, no status'
 complete -c git-exp -n "__fish_git_exp_using_subcommand metrics; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print more about what is done'
 complete -c git-exp -n "__fish_git_exp_using_subcommand metrics; and __fish_seen_subcommand_from diff" -l targets -d 'Compare only these files, or those in these directories, declared or not' -r
-complete -c git-exp -n "__fish_git_exp_using_subcommand metrics; and __fish_seen_subcommand_from diff" -l precision -d 'Round floats to <n> significant digits [5 if not given]' -r
+complete -c git-exp -n "__fish_git_exp_using_subcommand metrics; and __fish_seen_subcommand_from diff" -l precision -d 'Round metrics to <n> significant digits [5 if not given]' -r
 complete -c git-exp -n "__fish_git_exp_using_subcommand metrics; and __fish_seen_subcommand_from diff" -l all -d 'Show also what does not differ'
 complete -c git-exp -n "__fish_git_exp_using_subcommand metrics; and __fish_seen_subcommand_from diff" -l json -d 'Print as JSON'
-complete -c git-exp -n "__fish_git_exp_using_subcommand metrics; and __fish_seen_subcommand_from diff" -l md -d 'Print as a table in GitHub\'s Markdown'
+complete -c git-exp -n "__fish_git_exp_using_subcommand metrics; and __fish_seen_subcommand_from diff" -l md -d 'Print as tables in GitHub\'s Markdown'
 complete -c git-exp -n "__fish_git_exp_using_subcommand metrics; and __fish_seen_subcommand_from diff" -l no-path -d 'Leave out the files\' names'
 complete -c git-exp -n "__fish_git_exp_using_subcommand metrics; and __fish_seen_subcommand_from diff" -s R -l recursive -d 'Accepted because DVC has it: a directory always means all below it'
 complete -c git-exp -n "__fish_git_exp_using_subcommand metrics; and __fish_seen_subcommand_from diff" -s q -l quiet -d 'Print results and errors, no status'
@@ -182,11 +182,11 @@ complete -c git-exp -n "__fish_git_exp_using_subcommand params; and not __fish_s
 complete -c git-exp -n "__fish_git_exp_using_subcommand params; and not __fish_seen_subcommand_from diff" -l version -d 'Print the version'
 complete -c git-exp -n "__fish_git_exp_using_subcommand params; and not __fish_seen_subcommand_from diff" -f -a "diff" -d 'Show the params that differ between two experiments, checkpoints or commits'
 complete -c git-exp -n "__fish_git_exp_using_subcommand params; and __fish_seen_subcommand_from diff" -l targets -d 'Compare only these files, or those in these directories, declared or not' -r
-complete -c git-exp -n "__fish_git_exp_using_subcommand params; and __fish_seen_subcommand_from diff" -l deps -d 'Show only params that stages declare'
 complete -c git-exp -n "__fish_git_exp_using_subcommand params; and __fish_seen_subcommand_from diff" -l all -d 'Show also what does not differ'
 complete -c git-exp -n "__fish_git_exp_using_subcommand params; and __fish_seen_subcommand_from diff" -l json -d 'Print as JSON'
-complete -c git-exp -n "__fish_git_exp_using_subcommand params; and __fish_seen_subcommand_from diff" -l md -d 'Print as a table in GitHub\'s Markdown'
+complete -c git-exp -n "__fish_git_exp_using_subcommand params; and __fish_seen_subcommand_from diff" -l md -d 'Print as tables in GitHub\'s Markdown'
 complete -c git-exp -n "__fish_git_exp_using_subcommand params; and __fish_seen_subcommand_from diff" -l no-path -d 'Leave out the files\' names'
+complete -c git-exp -n "__fish_git_exp_using_subcommand params; and __fish_seen_subcommand_from diff" -l deps -d 'Show only params that stages declare'
 complete -c git-exp -n "__fish_git_exp_using_subcommand params; and __fish_seen_subcommand_from diff" -s q -l quiet -d 'Print results and errors, no status'
 complete -c git-exp -n "__fish_git_exp_using_subcommand params; and __fish_seen_subcommand_from diff" -s v -l verbose -d 'Print more about what is done'
 complete -c git-exp -n "__fish_git_exp_using_subcommand plots; and not __fish_seen_subcommand_from show diff templates" -s q -l quiet -d 'Print results and errors, no status'

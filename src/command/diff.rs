@@ -1,10 +1,11 @@
 //! `git exp diff`.
 
+use super::comparing::{Comparing, Rounding};
 use crate::cli::Context;
 use crate::error::Result;
 use crate::ops;
-use crate::ops::diff::{Comparison, Sides};
-use crate::ui::diff::{self, PRECISION, Style};
+use crate::ops::diff::Comparison;
+use crate::ui::diff::{self, Style};
 use crate::value::{Map, Value};
 
 /// Compare metrics, params and code of two experiments
@@ -15,17 +16,9 @@ use crate::value::{Map, Value};
 #[derive(Debug, clap::Parser)]
 #[command(name = "git-exp-diff", bin_name = "git exp diff")]
 pub struct Args {
-    /// The old side [HEAD if not given]
-    #[arg(value_name = "old")]
-    pub old: Option<String>,
-
-    /// The new side [the workspace if not given]
-    #[arg(value_name = "new")]
-    pub new: Option<String>,
-
-    /// Show also what does not differ
-    #[arg(long)]
-    pub all: bool,
+    /// What to compare
+    #[command(flatten)]
+    pub comparing: Comparing,
 
     /// Show only params that stages declare
     #[arg(long)]
@@ -35,32 +28,21 @@ pub struct Args {
     #[arg(short = 'p', long, conflicts_with_all = ["json", "md"])]
     pub code: bool,
 
-    /// Print as JSON
-    #[arg(long, alias = "show-json", conflicts_with = "md")]
-    pub json: bool,
-
-    /// Print as tables in GitHub's Markdown
-    #[arg(long, alias = "show-md")]
-    pub md: bool,
-
-    /// Leave out the files' names
-    #[arg(long)]
-    pub no_path: bool,
-
-    /// Round metrics to <n> significant digits [5 if not given]
-    #[arg(long, value_name = "n", value_parser = clap::value_parser!(u16).range(1..=400))]
-    pub precision: Option<u16>,
+    /// How exact
+    #[command(flatten)]
+    pub rounding: Rounding,
 }
 
 /// Runs the command.
 pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
     let store = ctx.store()?;
-    let sides = Sides::of(args.old, args.new);
-    let (metrics, params) = ops::diff::experiments(store, &sides, args.param_deps, args.all)?;
+    let sides = args.comparing.sides();
+    let (metrics, params) =
+        ops::diff::experiments(store, &sides, args.param_deps, args.comparing.all)?;
     for reason in metrics.unreadable.iter().chain(&params.unreadable) {
         ctx.out.warning(reason);
     }
-    if args.json {
+    if args.comparing.format.json {
         let mut both = Map::new();
         both.insert("metrics".into(), diff::json(&metrics.changes));
         both.insert("params".into(), diff::json(&params.changes));
@@ -72,13 +54,13 @@ pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
             title,
             sides: (&sides.old, &sides.new),
             precision,
-            path: !args.no_path,
+            path: !args.comparing.no_path,
             no_difference: Some("diff not supported"),
-            markdown: args.md,
+            markdown: args.comparing.format.md,
         };
         diff::table(&comparison.changes, &style)
     };
-    let digits = args.precision.map_or(PRECISION, usize::from);
+    let digits = args.rounding.digits();
     let mut parts = vec![
         table("Metric", &metrics, Some(digits)),
         table("Param", &params, None),

@@ -1,5 +1,6 @@
 //! `git exp list`.
 
+use super::baselines::Baselines;
 use crate::cli::Context;
 use crate::error::{Error, Result};
 use crate::id;
@@ -14,23 +15,9 @@ use std::fmt::Write;
 #[derive(Debug, clap::Parser)]
 #[command(name = "git-exp-list", bin_name = "git exp list")]
 pub struct Args {
-    /// List experiments of all commits
-    #[arg(short = 'A', long)]
-    pub all_commits: bool,
-
-    /// List experiments that started from <commit> [HEAD if not given] (can be repeated)
-    #[arg(long, value_name = "commit")]
-    pub rev: Vec<String>,
-
-    /// Also from the <num>-1 commits before each <commit>; all of them if negative
-    #[arg(
-        short,
-        long,
-        value_name = "num",
-        default_value_t = 1,
-        allow_negative_numbers = true
-    )]
-    pub num: i64,
+    /// Whose experiments
+    #[command(flatten)]
+    pub baselines: Baselines,
 
     /// Print names only
     #[arg(long, alias = "names-only", conflicts_with = "sha_only")]
@@ -54,9 +41,9 @@ pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
         );
     }
     let selection = Selection {
-        revisions: args.rev,
-        number: args.num,
-        all_commits: args.all_commits,
+        revisions: args.baselines.rev,
+        number: args.baselines.num,
+        all_commits: args.baselines.all_commits,
         sha_only: args.name_only || args.sha_only,
         ..Selection::default()
     };

@@ -1,11 +1,12 @@
 //! `git exp metrics`.
 
+use super::comparing::{self, Comparing, Format, Rounding, Words};
 use crate::cli::Context;
 use crate::error::Result;
 use crate::ops;
-use crate::ops::diff::{Sides, Subject};
+use crate::ops::diff::Subject;
 use crate::ops::metrics::Selection;
-use crate::ui::diff::{self, PRECISION, Style};
+use crate::ui::diff;
 
 /// Show metrics, and compare those of two experiments
 ///
@@ -47,17 +48,13 @@ pub struct Show {
     #[arg(short = 'A', long)]
     pub all_commits: bool,
 
-    /// Print as JSON
-    #[arg(long, alias = "show-json", conflicts_with = "md")]
-    pub json: bool,
+    /// How to print
+    #[command(flatten)]
+    pub format: Format,
 
-    /// Print as a table in GitHub's Markdown
-    #[arg(long, alias = "show-md")]
-    pub md: bool,
-
-    /// Round floats to <n> significant digits [5 if not given]
-    #[arg(long, value_name = "n", value_parser = clap::value_parser!(u16).range(1..=400))]
-    pub precision: Option<u16>,
+    /// How exact
+    #[command(flatten)]
+    pub rounding: Rounding,
 
     /// Accepted because DVC has it: a directory always means all below it
     #[arg(short = 'R', long, hide = true)]
@@ -67,37 +64,17 @@ pub struct Show {
 /// Arguments of `metrics diff`.
 #[derive(Debug, clap::Args)]
 pub struct Diff {
-    /// The old side [HEAD if not given]
-    #[arg(value_name = "old")]
-    pub old: Option<String>,
-
-    /// The new side [the workspace if not given]
-    #[arg(value_name = "new")]
-    pub new: Option<String>,
+    /// What to compare
+    #[command(flatten)]
+    pub comparing: Comparing,
 
     /// Compare only these files, or those in these directories, declared or not
     #[arg(long, value_name = "path", num_args = 1..)]
     pub targets: Vec<String>,
 
-    /// Show also what does not differ
-    #[arg(long)]
-    pub all: bool,
-
-    /// Print as JSON
-    #[arg(long, alias = "show-json", conflicts_with = "md")]
-    pub json: bool,
-
-    /// Print as a table in GitHub's Markdown
-    #[arg(long, alias = "show-md")]
-    pub md: bool,
-
-    /// Leave out the files' names
-    #[arg(long)]
-    pub no_path: bool,
-
-    /// Round floats to <n> significant digits [5 if not given]
-    #[arg(long, value_name = "n", value_parser = clap::value_parser!(u16).range(1..=400))]
-    pub precision: Option<u16>,
+    /// How exact
+    #[command(flatten)]
+    pub rounding: Rounding,
 
     /// Accepted because DVC has it: a directory always means all below it
     #[arg(short = 'R', long, hide = true)]
@@ -108,7 +85,7 @@ pub struct Diff {
 pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
     match args.verb {
         Verb::Show(args) => show(ctx, args),
-        Verb::Diff(args) => diff(ctx, args),
+        Verb::Diff(args) => diff(ctx, &args),
     }
 }
 
@@ -128,45 +105,35 @@ fn show(ctx: &Context, args: Show) -> Result<()> {
     let name = |(commit, name, files): (Option<crate::id::ObjectId>, String, _)| {
         let name = match commit {
             // as DVC has it: nothing to tell apart
-            None if args.json && !revisions => String::new(),
+            None if args.format.json && !revisions => String::new(),
             // a full id is for scripts
-            Some(id) if !args.json && id == name.as_str() => crate::id::short(&id),
+            Some(id) if !args.format.json && id == name.as_str() => crate::id::short(&id),
             _ => name,
         };
         (name, files)
     };
     let states: Vec<_> = report.states.into_iter().map(name).collect();
-    let text = match args.json {
+    let text = match args.format.json {
         true => diff::metrics_json(&states).to_python_json() + "\n",
         false => {
-            let digits = args.precision.map_or(PRECISION, usize::from);
-            diff::metrics_table(&states, revisions, digits, args.md)
+            let digits = args.rounding.digits();
+            diff::metrics_table(&states, revisions, digits, args.format.md)
         }
     };
     ctx.out.print(&text)
 }
 
-fn diff(ctx: &Context, args: Diff) -> Result<()> {
-    let store = ctx.store()?;
-    let sides = Sides::of(args.old, args.new);
-    let targets = ops::state::project_paths(store, &args.targets)?;
-    let found = ops::diff::compare(store, &sides, Subject::Metrics, &targets, args.all)?;
-    for reason in &found.unreadable {
-        ctx.out.warning(reason);
-    }
-    let text = match args.json {
-        true => diff::json(&found.changes).to_python_json() + "\n",
-        false => {
-            let style = Style {
-                title: "Metric",
-                sides: ("Old", "New"),
-                precision: Some(args.precision.map_or(PRECISION, usize::from)),
-                path: !args.no_path,
-                no_difference: Some("-"),
-                markdown: args.md,
-            };
-            diff::table(&found.changes, &style)
-        }
+fn diff(ctx: &Context, args: &Diff) -> Result<()> {
+    let words = Words {
+        title: "Metric",
+        no_difference: Some("-"),
+        digits: Some(args.rounding.digits()),
     };
-    ctx.out.print(&text)
+    comparing::print(
+        ctx,
+        &args.comparing,
+        &args.targets,
+        Subject::Metrics,
+        &words,
+    )
 }

@@ -4,8 +4,10 @@
 #![allow(rustdoc::invalid_html_tags, rustdoc::broken_intra_doc_links)]
 
 pub mod apply;
+pub mod baselines;
 pub mod branch;
 pub mod checkpoint;
+pub mod comparing;
 pub mod diff;
 pub mod gc;
 pub mod init;

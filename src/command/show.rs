@@ -1,5 +1,6 @@
 //! `git exp show`.
 
+use super::baselines::Baselines;
 use crate::cli::Context;
 use crate::error::Result;
 use crate::id;
@@ -31,23 +32,9 @@ use std::process::{Command, Stdio};
 #[derive(Debug, clap::Parser)]
 #[command(name = "git-exp-show", bin_name = "git exp show")]
 pub struct Args {
-    /// Show experiments of all commits
-    #[arg(short = 'A', long)]
-    pub all_commits: bool,
-
-    /// Show experiments that started from <commit> [HEAD if not given] (can be repeated)
-    #[arg(long, value_name = "commit")]
-    pub rev: Vec<String>,
-
-    /// Also from the <num>-1 commits before each <commit>; all of them if negative
-    #[arg(
-        short,
-        long,
-        value_name = "num",
-        default_value_t = 1,
-        allow_negative_numbers = true
-    )]
-    pub num: i64,
+    /// Whose experiments
+    #[command(flatten)]
+    pub baselines: Baselines,
 
     /// Show experiments that started from the tips of branches
     #[arg(short = 'a', long)]
@@ -129,11 +116,11 @@ pub struct Args {
 impl Args {
     fn selection(&self) -> Selection {
         Selection {
-            revisions: self.rev.clone(),
-            number: self.num,
+            revisions: self.baselines.rev.clone(),
+            number: self.baselines.num,
             all_branches: self.all_branches,
             all_tags: self.all_tags,
-            all_commits: self.all_commits,
+            all_commits: self.baselines.all_commits,
             sha_only: self.sha,
             param_deps: self.param_deps,
             hide_failed: self.hide_failed,
