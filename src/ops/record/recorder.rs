@@ -438,12 +438,10 @@ impl Recording {
                     return Ok(());
                 }
                 Err(MoveError::Other(error)) => return Err(error),
-                // A person added a note, or another run grows the same experiment, which the
+                // A person added a note, or another run has, or wants, the same name, which the
                 // experiment's own ref will tell: either way their notes stay.
                 Err(MoveError::Moved(now)) => {
-                    if self.experiment.notes.is_some() || now.is_none() {
-                        self.experiment.notes = now;
-                    }
+                    self.experiment.notes = now;
                     self.experiment.notes_at = now;
                 }
             }
