@@ -10,7 +10,7 @@ use super::Store;
 use super::cache::Cache;
 use super::durable;
 use super::objects::{Batch, TreeChange};
-use super::refs::{Expected, RefChange};
+use super::refs::{Expected, MoveError, RefChange};
 use super::transition::{SavedOutput, Transition, ref_error};
 use crate::digest::{self, FileDigest, Format, PathDigest};
 use crate::error::{Context, Error, Result};
@@ -149,13 +149,16 @@ impl Store {
             Worth::OnlyCopy => batch.sync()?,
             Worth::Convenience => drop(batch.sync_contents()?),
         }
-        let ref_name = format!("{PREFIX}{worktree}/{number}");
-        self.change_refs(&[RefChange {
-            name: ref_name.clone(),
-            new: Some(commit),
-            expected: Expected::Absent,
-        }])
-        .map_err(ref_error)?;
+        let mut number = number;
+        let ref_name = loop {
+            let ref_name = format!("{PREFIX}{worktree}/{number}");
+            match self.change_refs(&[RefChange::create(&ref_name, commit)]) {
+                Ok(()) => break ref_name,
+                // Another 'git exp remove' was faster. What is kept lies under the number.
+                Err(MoveError::Moved(_)) if transition.kept.is_none() => number += 1,
+                Err(failed) => return Err(ref_error(failed)),
+            }
+        };
         Ok(Entry {
             ref_name,
             number,
