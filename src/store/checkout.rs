@@ -44,15 +44,37 @@ impl Store {
             .collect())
     }
 
+    /// Lists the files of a commit's or a tree's tree that are `paths`, or lie below one of them.
+    pub fn files_at(&self, treeish: ObjectId, paths: &PathSet) -> Result<Files> {
+        let doing = || format!("cannot read the tree of {}", crate::id::short(&treeish));
+        let tree = self.repo.find_object(treeish).context(doing)?;
+        let tree = tree.peel_to_tree().context(doing)?;
+        let mut found = Files::new();
+        for path in paths.iter() {
+            let entry = tree.lookup_entry_by_path(os_path(path)?).context(doing)?;
+            let Some(entry) = entry else { continue };
+            if entry.mode().is_tree() {
+                for (inner, state) in self.files(entry.object_id())? {
+                    let full = format!("{path}/").into_bytes();
+                    found.insert([full, inner.into()].concat().into(), state);
+                }
+                continue;
+            }
+            let kind = entry.mode().kind();
+            let id = entry.object_id();
+            found.insert(path.to_owned(), FileState { kind, id });
+        }
+        Ok(found)
+    }
+
     /// Makes `paths` (files, or directories with all below them) what `treeish` has there.
     ///
     /// Files that the tree lacks are removed, so what the work tree has must be saved before.
     /// Returns the paths that were written or removed.
     pub fn restore_paths(&self, treeish: ObjectId, paths: &PathSet) -> Result<Vec<BString>> {
         let mut targets: Targets = self
-            .files(treeish)?
+            .files_at(treeish, paths)?
             .into_iter()
-            .filter(|(path, _)| paths.covers(path))
             .map(|(path, state)| (path, Some(state)))
             .collect();
         for path in self.files_below(paths)? {

@@ -196,3 +196,58 @@ fn replacing_an_experiment_can_be_undone() {
     repo.exp("undo --list").success().prints("run calm");
     repo.check();
 }
+
+/// The tutorial with a stage behind training, all of whose results git keeps.
+fn two_stages() -> TestRepo {
+    let repo = TestRepo::tutorial();
+    let pipeline = repo.read("dvc.yaml")
+        + "  evaluate:\n    cmd: \"echo '{\\\"lines\\\": '$(wc -l <model.pt)} >scores.json\"\n    deps:\n    - model.pt\n    metrics:\n    - scores.json:\n        cache: false\ntop: 0\n";
+    repo.write(
+        "dvc.yaml",
+        pipeline.replace("top: 0", "metrics:\n- top.json"),
+    );
+    let code = repo.read("train.sh") + "echo '{\"top\": 1}' > top.json\n";
+    repo.write("train.sh", code);
+    repo.git("commit -q -a -m 'two stages'").success();
+    repo.epochs(2).exp("run -n calm").success();
+    repo
+}
+
+/// The files of a checkpoint, and the metrics that its note has.
+fn contents(repo: &TestRepo, commit: &str) -> (String, String) {
+    let note = repo.ask(&format!("log -1 --notes=exps/* --format=%N {commit}"));
+    let note: serde_json::Value = serde_json::from_str(&note).unwrap();
+    let metrics = note["metrics"].as_object().unwrap().keys();
+    let metrics: Vec<&str> = metrics.map(String::as_str).collect();
+    let files = repo.ask(&format!("ls-tree -r --name-only {commit}"));
+    (files, metrics.join(" "))
+}
+
+#[test]
+fn a_run_of_some_stages_keeps_what_the_others_made() {
+    let repo = two_stages();
+    let tip = repo.tip("calm");
+    let (files, metrics) = contents(&repo, &tip);
+    assert_eq!(metrics, "metrics.json scores.json top.json");
+    // nothing has to run: nothing new to save
+    repo.exp("run -s evaluate")
+        .success()
+        .prints("Stage 'evaluate' didn't change, skipping");
+    assert_eq!(repo.tip("calm"), tip);
+    for words in [
+        "run -f -s evaluate -n one -S lr=0.5",
+        "run train",
+        "run --downstream evaluate",
+    ] {
+        repo.exp(words).success();
+        let name = "one";
+        let now = contents(&repo, &repo.tip(name));
+        assert_eq!(now, (files.clone(), metrics.clone()), "{words}");
+    }
+    // a checkpoint on the way has what was made before it, as 'dvc.lock' says
+    let second = repo.checkpoints("one")[3].clone();
+    let lock = repo.ask(&format!("show {second}:dvc.lock"));
+    assert!(lock.contains("path: scores.json"), "{lock}");
+    assert_eq!(contents(&repo, &second).0, files);
+    repo.check();
+}

@@ -102,6 +102,8 @@ pub struct Recording {
     pub(super) params: IndexMap<String, FileData>,
     pub(super) metric_files: Vec<String>,
     pub(super) reported: Arc<Reported>,
+    /// Files that training reported before this run, until a capture says what they are now.
+    pub(super) reported_before: Vec<TreeChange>,
     pub(super) metrics: BTreeMap<String, FileData>,
     pub(super) copies: PathBuf,
     pub(super) facts: Option<StageFacts>,
@@ -146,6 +148,7 @@ impl Recording {
             params: IndexMap::new(),
             metric_files: Vec::new(),
             reported: Arc::default(),
+            reported_before: Vec::new(),
             metrics: BTreeMap::new(),
             copies,
             facts: None,
@@ -175,6 +178,12 @@ impl Recording {
     ) -> Self {
         self.params = params;
         self.metric_files = metric_files;
+        self
+    }
+
+    /// Files that training code reported before, for a run in which no stage has to run.
+    pub fn with_reported(mut self, files: Vec<TreeChange>) -> Self {
+        self.reported_before = files;
         self
     }
 
@@ -221,6 +230,7 @@ impl Recording {
         let batch = Batch::new(&store);
         let signalled = capture.signalled;
         self.reported = capture.reported;
+        self.reported_before.clear();
         let facts = self
             .facts
             .clone()
@@ -281,6 +291,9 @@ impl Recording {
     ) -> Result<()> {
         let store = self.store.clone();
         let batch = Batch::new(&store);
+        if commit {
+            self.keep_reported(&batch)?;
+        }
         if commit && self.committed_tree != Some(self.tree) {
             let saved = self.commit(&batch, events)?;
             events(saved);

@@ -29,6 +29,28 @@ impl Recording {
         Ok(())
     }
 
+    /// Takes what was reported before this run, if no stage had to run: nothing has said otherwise.
+    pub(super) fn keep_reported(&mut self, batch: &Batch<'_>) -> Result<()> {
+        let files = std::mem::take(&mut self.reported_before);
+        if files.is_empty() {
+            return Ok(());
+        }
+        self.tree = batch.tree(self.tree, &files)?;
+        for metric in self.metric_files.clone() {
+            let path = self.store.tree_path(&metric);
+            if self.metrics.contains_key(&metric)
+                || !files.iter().any(|file| file.path == path.as_bytes())
+            {
+                continue;
+            }
+            if let Some(bytes) = self.store.read_blob(self.tree, &path)? {
+                let data = crate::metrics::file_data(&metric, &bytes);
+                self.metrics.insert(metric, data);
+            }
+        }
+        Ok(())
+    }
+
     fn skip_output(
         &mut self,
         batch: &Batch<'_>,

@@ -2,6 +2,7 @@
 //!
 //! Everything is checked before anything is changed: the pipeline, the params, the name, the inputs.
 
+mod carried;
 mod changes;
 mod code;
 mod facts;
@@ -26,6 +27,7 @@ use crate::store::Store;
 use crate::store::durable;
 use crate::store::scan::{PathSet, Scanner};
 use crate::store::state::{Process, ResumePoint, Running};
+use carried::Before;
 use inputs::Inputs;
 use origin::{Origin, Question};
 use restore::Restorer;
@@ -202,6 +204,15 @@ pub fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) ->
         .collect();
     let writes = WrittenFiles::new(store.worktree(), tracked.clone());
     let classify = code::classifier(store, &inputs, outputs, &tracked);
+    let before = Before {
+        store,
+        from: origin.from,
+        baseline,
+    };
+    let tree = before.onto(tree, &in_git(store, &inputs.pipeline), &mut scanner)?;
+    let reported = reported::in_workspace(&project, &inputs.pipeline);
+    let reported = PathSet::new(reported.iter().map(|path| store.tree_path(path)));
+    let reported = before.reported(&reported, &mut scanner)?;
     let copies = cache.capture_dir(store.git_dir())?;
     let recording = Recording::new(
         store.clone(),
@@ -223,6 +234,7 @@ pub fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) ->
             .map(str::to_owned)
             .collect(),
     )
+    .with_reported(reported)
     .resuming(origin.resumed_tree(store)?);
     // Before the record says that there is somebody to ask.
     let requests = store.requests()?;
@@ -305,6 +317,13 @@ fn written_paths(store: &Store, project: &Path, inputs: &Inputs) -> PathSet {
     let lockfile = "dvc.lock".to_owned();
     let all = outs.chain(&reported).chain([&lockfile]);
     PathSet::new(all.map(|path| store.tree_path(path)))
+}
+
+/// Returns the outputs that git keeps, of all stages.
+fn in_git(store: &Store, pipeline: &Pipeline) -> PathSet {
+    let outs = pipeline.stages.iter().flat_map(|stage| &stage.outs);
+    let in_git = outs.filter(|out| !out.cache);
+    PathSet::new(in_git.map(|out| store.tree_path(&out.path)))
 }
 
 fn folders_of_outputs(project: &Path, stages: &[&Stage]) -> BTreeSet<PathBuf> {

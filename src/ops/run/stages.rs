@@ -8,7 +8,7 @@ use crate::checkpoint::Status;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::lockfile::Lockfile;
-use crate::ops::record::{Finish, Queue};
+use crate::ops::record::{Finish, Queue, StageFacts};
 use crate::pipeline::Stage;
 use crate::runner::stage::WrittenFile;
 use crate::runner::{Runner, StageEnd, StageRun};
@@ -58,6 +58,7 @@ impl Stages<'_> {
             complete: true,
             failure: None,
         };
+        self.pass_by(stages, runner);
         for stage in stages {
             match self.visit_one(stage, runner) {
                 Ok(end) => outcome.take(stage, end),
@@ -76,6 +77,19 @@ impl Stages<'_> {
             }
         }
         outcome
+    }
+
+    /// Has the recorder keep what the other stages made earlier: `dvc.lock` goes on describing it.
+    fn pass_by(&self, visited: &[&Stage], runner: &mut Runner<'_, Queue>) {
+        for stage in &self.inputs.pipeline.stages {
+            let is_visited = visited.iter().any(|visited| visited.name == stage.name);
+            if let (false, Some(entry)) = (is_visited, self.lockfile.stages.get(&stage.name)) {
+                runner.recorder.skip_stage(StageFacts {
+                    stage: stage.clone(),
+                    entry: entry.clone(),
+                });
+            }
+        }
     }
 
     fn visit_one(&self, stage: &Stage, runner: &mut Runner<'_, Queue>) -> Result<StageEnd> {

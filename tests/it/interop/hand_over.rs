@@ -192,6 +192,8 @@ fn nothing_to_do(program: &Path, format: &str) {
     let said = repo.exp("run -n again").success().text();
     assert_eq!(said.matches("didn't change, skipping").count(), 2, "{said}");
     assert_eq!(repo.read("dvc.lock"), before);
+    let trees = ["calm", "again"].map(|name| super::tree(&repo, &repo.tip(name)));
+    assert_eq!(trees[0], trees[1]);
     // one param changed: one stage runs
     repo.write("params.yaml", "lr: 0.1\n");
     let said = repo.exp("run -n more").success().text();
