@@ -30,6 +30,7 @@ pub mod materialise;
 pub mod memo;
 pub mod notes;
 pub mod objects;
+pub mod path_set;
 pub mod reachable;
 pub mod refs;
 pub mod requests;

@@ -9,22 +9,24 @@
 //! What stays as it was: outputs (their recorder puts them into the tree), submodules (their commit
 //! is kept, they are never entered), paths outside a sparse checkout, and `assume-unchanged` ones.
 
+mod entries;
+mod settled;
+
+use self::entries::{Entry, Role, from_index, join_head, unmerged_paths};
+use self::settled::{index_stat, is_settled, settled_before_now};
 use super::Store;
 use super::filter::{Clean, Filter, os_path};
 use super::lstat::Lstat;
 use super::objects::{Batch, TreeChange};
+pub use super::path_set::PathSet;
 use crate::error::{Context, Error, Result};
 use crate::id::ObjectId;
 use gix::bstr::{BStr, BString, ByteSlice};
-use gix::index::entry::{Flags, Mode, Stat, stat};
+use gix::index::entry::{Flags, Stat, stat};
 use gix::objs::tree::EntryKind;
-use std::collections::HashSet;
 
 /// Files larger than this are hashed and stored as a stream, not in memory.
 const STREAM_FROM: u64 = 1 << 20;
-
-/// How much older than a look a file must be before the look is trusted, in nanoseconds.
-const SETTLED: u64 = 20_000_000;
 
 /// A file of a tree: what it is and its blob (or a submodule's commit).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,57 +57,6 @@ pub struct Scan {
     pub changes: Vec<Change>,
 }
 
-/// Paths, each standing for itself and all below it.
-#[derive(Debug, Clone, Default)]
-pub struct PathSet(HashSet<Vec<u8>>);
-
-impl PathSet {
-    /// Collects paths from the top of the work tree, `/` between parts.
-    pub fn new<P: AsRef<[u8]>>(paths: impl IntoIterator<Item = P>) -> Self {
-        PathSet(
-            paths
-                .into_iter()
-                .map(|path| path.as_ref().trim_end_with(|c| c == '/').to_vec())
-                .collect(),
-        )
-    }
-
-    /// Adds another set's paths.
-    pub fn extend(&mut self, other: PathSet) {
-        self.0.extend(other.0);
-    }
-
-    /// Returns the outermost of the paths that `path` is, or is below; `None` if there is none.
-    pub fn covering(&self, path: &[u8]) -> Option<BString> {
-        path.iter()
-            .enumerate()
-            .filter(|(_, byte)| **byte == b'/')
-            .map(|(at, _)| &path[..at])
-            .chain([path])
-            .find(|part| self.0.contains(*part))
-            .map(BString::from)
-    }
-
-    /// Returns the paths, in order.
-    pub fn iter(&self) -> impl Iterator<Item = &BStr> {
-        let mut paths: Vec<&BStr> = self.0.iter().map(|path| path.as_bstr()).collect();
-        paths.sort();
-        paths.into_iter()
-    }
-
-    /// Whether `path` is one of them or below one.
-    pub fn covers(&self, path: &[u8]) -> bool {
-        if self.0.is_empty() {
-            return false;
-        }
-        self.0.contains(path)
-            || path
-                .iter()
-                .enumerate()
-                .any(|(at, byte)| *byte == b'/' && self.0.contains(&path[..at]))
-    }
-}
-
 /// A private in-memory index that knows which files changed since it last looked.
 pub struct Scanner {
     store: Store,
@@ -121,30 +72,6 @@ pub struct Scanner {
     stat: stat::Options,
     executable_bit: bool,
     symlinks: bool,
-}
-
-struct Entry {
-    path: BString,
-    /// What `self.tree` has.
-    in_tree: Option<FileState>,
-    /// What `stat` stands for.
-    known: Option<FileState>,
-    stat: Stat,
-    /// Stats at or after this moment are not trusted.
-    checked: stat::Time,
-    role: Role,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    /// The work tree decides.
-    Scanned,
-    /// Stays as the tree has it.
-    Output,
-    /// Stays as the index has it.
-    Kept,
-    /// HEAD has it, the index does not.
-    Dropped,
 }
 
 impl Scanner {
@@ -503,13 +430,6 @@ impl Scanner {
     }
 }
 
-impl Entry {
-    /// Whether the known content is in the object database for sure.
-    fn stored(&self) -> bool {
-        self.checked != stat::Time::default()
-    }
-}
-
 /// Returns changes for [`Batch::tree`], removals first: a file may have become a directory.
 pub(crate) fn tree_changes(changes: &[Change]) -> Vec<TreeChange> {
     let mut list: Vec<TreeChange> = changes
@@ -521,106 +441,6 @@ pub(crate) fn tree_changes(changes: &[Change]) -> Vec<TreeChange> {
         .collect();
     list.sort_by_key(|change| change.entry.is_some());
     list
-}
-
-fn from_index(index: &gix::index::File, outputs: &PathSet) -> Vec<Entry> {
-    let timestamp = index.timestamp();
-    let checked = stat::Time {
-        secs: timestamp.unix_seconds() as u32,
-        nsecs: timestamp.nanoseconds(),
-    };
-    index
-        .entries()
-        .iter()
-        .filter(|entry| !entry.mode.is_sparse())
-        .map(|entry| {
-            let path = entry.path(index).to_owned();
-            let known = (!entry.flags.contains(Flags::INTENT_TO_ADD))
-                .then(|| state_of(entry.mode, entry.id))
-                .flatten();
-            let role = if entry.mode == Mode::COMMIT
-                || entry
-                    .flags
-                    .intersects(Flags::SKIP_WORKTREE | Flags::ASSUME_VALID)
-            {
-                Role::Kept
-            } else if outputs.covers(&path) {
-                Role::Output
-            } else {
-                Role::Scanned
-            };
-            Entry {
-                path,
-                in_tree: None,
-                known,
-                stat: entry.stat,
-                checked,
-                role,
-            }
-        })
-        .collect()
-}
-
-/// Notes what HEAD has at each path, and adds the paths that only HEAD has.
-fn join_head(
-    entries: &mut Vec<Entry>,
-    head: &gix::index::File,
-    index: &gix::index::File,
-    outputs: &PathSet,
-) {
-    let sparse: Vec<&BStr> = index
-        .entries()
-        .iter()
-        .filter(|entry| entry.mode.is_sparse())
-        .map(|entry| entry.path(index))
-        .collect();
-    let mut dropped = Vec::new();
-    let mut at = 0;
-    for entry in head.entries() {
-        let path = entry.path(head);
-        let state = state_of(entry.mode, entry.id);
-        while at < entries.len() && entries[at].path.as_bstr() < path {
-            at += 1;
-        }
-        if at < entries.len() && entries[at].path.as_bstr() == path {
-            entries[at].in_tree = state;
-        } else if !sparse.iter().any(|dir| path.starts_with(dir)) {
-            dropped.push(Entry {
-                path: path.to_owned(),
-                in_tree: state,
-                known: None,
-                stat: Stat::default(),
-                checked: stat::Time::default(),
-                role: if outputs.covers(path) {
-                    Role::Output
-                } else {
-                    Role::Dropped
-                },
-            });
-        }
-    }
-    if !dropped.is_empty() {
-        entries.append(&mut dropped);
-        entries.sort_by(|a, b| a.path.cmp(&b.path));
-    }
-}
-
-fn state_of(mode: Mode, id: ObjectId) -> Option<FileState> {
-    Some(FileState {
-        kind: mode.to_tree_entry_mode()?.kind(),
-        id,
-    })
-}
-
-fn unmerged_paths(index: &gix::index::File) -> Vec<&BStr> {
-    let mut paths: Vec<&BStr> = index
-        .entries()
-        .iter()
-        .filter(|entry| entry.flags.stage_raw() != 0)
-        .map(|entry| entry.path(index))
-        .collect();
-    paths.dedup();
-    paths
 }
 
 /// Names up to ten paths for a message.
@@ -637,288 +457,5 @@ pub(crate) fn quoted<P: std::fmt::Display>(paths: &[P]) -> String {
     text
 }
 
-/// Returns the fields of a stat that git's index has.
-fn index_stat(found: &rustix::fs::Stat) -> Stat {
-    // Truncation to 32 bits is the index's own.
-    Stat {
-        mtime: stat::Time {
-            secs: found.st_mtime as u32,
-            nsecs: found.st_mtime_nsec as u32,
-        },
-        ctime: stat::Time {
-            secs: found.st_ctime as u32,
-            nsecs: found.st_ctime_nsec as u32,
-        },
-        dev: found.st_dev as u32,
-        ino: found.st_ino as u32,
-        uid: found.st_uid,
-        gid: found.st_gid,
-        size: found.st_size as u32,
-    }
-}
-
-/// Returns the moment before which a file must have been written for a look at it now to be final.
-fn settled_before_now() -> stat::Time {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
-    let nanoseconds = (now.tv_sec as u64)
-        .saturating_mul(1_000_000_000)
-        .saturating_add(now.tv_nsec as u64)
-        .saturating_sub(SETTLED);
-    stat::Time {
-        secs: (nanoseconds / 1_000_000_000) as u32,
-        nsecs: (nanoseconds % 1_000_000_000) as u32,
-    }
-}
-
-/// Whether a time stamp is safely before `checked`; whole seconds come from file systems that count in two of them.
-fn is_settled(time: stat::Time, checked: stat::Time) -> bool {
-    if time.nsecs == 0 {
-        time.secs.saturating_add(2) <= checked.secs
-    } else {
-        time < checked
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::testing::Sandbox;
-    use std::os::unix::fs::{PermissionsExt, symlink};
-
-    fn scanner(sandbox: &Sandbox, outputs: &[&str]) -> Scanner {
-        Scanner::new(&sandbox.store(), PathSet::new(outputs)).unwrap()
-    }
-
-    fn scan(sandbox: &Sandbox, scanner: &mut Scanner) -> Scan {
-        let store = sandbox.store();
-        let batch = Batch::new(&store);
-        let scan = scanner.scan(&batch).unwrap();
-        batch.sync().unwrap();
-        scan
-    }
-
-    /// What git would record of all index paths, by a private copy of the index.
-    fn oracle(sandbox: &Sandbox) -> ObjectId {
-        let index = sandbox.path(".git/index");
-        let before = fs_err::read(&index).unwrap();
-        sandbox.git(&["add", "-u"]);
-        let tree = sandbox.git(&["write-tree"]);
-        fs_err::write(&index, before).unwrap();
-        ObjectId::from_hex(tree.trim().as_bytes()).unwrap()
-    }
-
-    fn changed(scan: &Scan) -> Vec<String> {
-        scan.changes
-            .iter()
-            .map(|change| change.path.to_string())
-            .collect()
-    }
-
-    #[test]
-    fn builds_the_tree_that_git_would() {
-        let sandbox = Sandbox::new();
-        for path in [
-            "a.py",
-            "dir/b.py",
-            "dir/sub/c.txt",
-            "gone.py",
-            "gone/all.py",
-            "run.sh",
-        ] {
-            sandbox.write(path, path);
-        }
-        symlink("a.py", sandbox.path("link")).unwrap();
-        sandbox.commit("one");
-        let head = sandbox.id("HEAD^{tree}");
-        let mut clean = scanner(&sandbox, &[]);
-        let found = scan(&sandbox, &mut clean);
-        assert_eq!(found.tree, head);
-        assert_eq!(found.changes, []);
-
-        sandbox.write("a.py", "changed");
-        sandbox.write("dir/sub/new.py", "staged");
-        sandbox.git(&["add", "dir/sub/new.py"]);
-        sandbox.write("dir/sub/new.py", "staged, then changed");
-        sandbox.write("untracked.py", "not there");
-        fs_err::remove_file(sandbox.path("gone.py")).unwrap();
-        fs_err::remove_dir_all(sandbox.path("gone")).unwrap();
-        fs_err::remove_file(sandbox.path("link")).unwrap();
-        symlink("dir/b.py", sandbox.path("link")).unwrap();
-        let executable = std::fs::Permissions::from_mode(0o755);
-        fs_err::set_permissions(sandbox.path("run.sh"), executable).unwrap();
-        let mut scanner = scanner(&sandbox, &[]);
-        let index = fs_err::read(sandbox.path(".git/index")).unwrap();
-        let found = scan(&sandbox, &mut scanner);
-        assert_eq!(fs_err::read(sandbox.path(".git/index")).unwrap(), index);
-        assert_eq!(found.tree, oracle(&sandbox));
-        assert_eq!(
-            changed(&found),
-            [
-                "a.py",
-                "dir/sub/new.py",
-                "gone.py",
-                "gone/all.py",
-                "link",
-                "run.sh"
-            ]
-        );
-        assert_eq!(found.changes[2].new, None);
-        assert_eq!(scan(&sandbox, &mut scanner).changes, []);
-        let status = sandbox.git(&["status", "--porcelain"]);
-        assert!(status.contains("AM dir/sub/new.py"), "{status}");
-        sandbox.fsck();
-    }
-
-    #[test]
-    fn a_second_look_sees_every_change() {
-        let sandbox = Sandbox::new();
-        sandbox.write("a.py", "1");
-        sandbox.write("b.py", "1");
-        sandbox.commit("one");
-        let mut scanner = scanner(&sandbox, &[]);
-        scan(&sandbox, &mut scanner);
-        // The same size within the same tick of the clock: only reading tells.
-        for round in 2..30 {
-            let text = (round % 10).to_string();
-            sandbox.write("a.py", &text);
-            let found = scan(&sandbox, &mut scanner);
-            assert_eq!(changed(&found), ["a.py"], "round {round}");
-            assert_eq!(found.tree, oracle(&sandbox));
-        }
-        let old = scanner.tree();
-        sandbox.write("a.py", "1");
-        sandbox.write("b.py", "2");
-        let store = sandbox.store();
-        let batch = Batch::new(&store);
-        let found = scanner.scan_paths(&batch, ["b.py", "unknown"]).unwrap();
-        assert_eq!(changed(&found), ["b.py"]);
-        assert_ne!(found.tree, old);
-        assert_eq!(changed(&scanner.scan(&batch).unwrap()), ["a.py"]);
-        assert_eq!(scanner.tree(), oracle(&sandbox));
-    }
-
-    #[test]
-    fn outputs_stay_as_head_has_them() {
-        let sandbox = Sandbox::new();
-        sandbox.write("metrics.json", "{}");
-        sandbox.write("plots/a.json", "[]");
-        sandbox.write("plots2", "");
-        sandbox.commit("one");
-        sandbox.write("metrics.json", "{1}");
-        sandbox.write("plots/a.json", "[1]");
-        sandbox.write("plots2", "1");
-        sandbox.write("plots/b.json", "[2]");
-        sandbox.git(&["add", "."]);
-        let mut scanner = scanner(&sandbox, &["metrics.json", "plots/"]);
-        assert_eq!(changed(&scan(&sandbox, &mut scanner)), ["plots2"]);
-    }
-
-    #[test]
-    fn what_left_the_index_leaves_the_tree() {
-        let sandbox = Sandbox::new();
-        sandbox.write("a.py", "1");
-        sandbox.write("b.py", "1");
-        sandbox.commit("one");
-        sandbox.git(&["rm", "-q", "--cached", "a.py"]);
-        let mut scanner = scanner(&sandbox, &[]);
-        let found = scan(&sandbox, &mut scanner);
-        assert_eq!(changed(&found), ["a.py"]);
-        assert_eq!(found.tree, oracle(&sandbox));
-        // Taken as an untracked file, it is back.
-        scanner.take(["a.py"]);
-        assert_eq!(scan(&sandbox, &mut scanner).tree, sandbox.id("HEAD^{tree}"));
-    }
-
-    #[test]
-    fn files_and_directories_change_places() {
-        let sandbox = Sandbox::new();
-        sandbox.write("a/b", "1");
-        sandbox.write("c", "1");
-        sandbox.commit("one");
-        fs_err::remove_dir_all(sandbox.path("a")).unwrap();
-        fs_err::remove_file(sandbox.path("c")).unwrap();
-        sandbox.write("a", "now a file");
-        sandbox.write("c/d", "now a directory");
-        let mut scanner = scanner(&sandbox, &[]);
-        scanner.take(["a", "c/d"]);
-        let found = scan(&sandbox, &mut scanner);
-        sandbox.git(&["add", "-A"]);
-        let tree = sandbox.git(&["write-tree"]);
-        assert_eq!(found.tree.to_string(), tree.trim());
-    }
-
-    #[test]
-    fn filters_and_line_ends_are_gits() {
-        let sandbox = Sandbox::new();
-        sandbox.git(&["config", "filter.upper.clean", "tr a-z A-Z"]);
-        sandbox.git(&["config", "filter.upper.smudge", "tr A-Z a-z"]);
-        sandbox.write(".gitattributes", "*.up filter=upper\n*.txt text eol=crlf\n");
-        sandbox.write("one.up", "abc\n");
-        sandbox.write("two.txt", "x\r\ny\r\n");
-        sandbox.commit("one");
-        sandbox.write("one.up", "abcd\n");
-        sandbox.write("two.txt", "x\r\nyy\r\n");
-        let mut scanner = scanner(&sandbox, &[]);
-        let found = scan(&sandbox, &mut scanner);
-        assert_eq!(found.tree, oracle(&sandbox));
-        assert_eq!(changed(&found), ["one.up", "two.txt"]);
-        let store = sandbox.store();
-        let batch = Batch::new(&store);
-        let blob = scanner.blob(&batch, b"two.txt", b"x\r\nyy\r\n").unwrap();
-        assert_eq!(found.changes[1].new.map(|state| state.id), Some(blob));
-    }
-
-    #[test]
-    fn submodules_and_sparse_paths_stay() {
-        let sandbox = Sandbox::new();
-        sandbox.write("a.py", "1");
-        sandbox.write("far/b.py", "1");
-        sandbox.commit("one");
-        let commit = sandbox.id("HEAD").to_string();
-        let gitlink = format!("160000,{commit},module");
-        sandbox.git(&["update-index", "--add", "--cacheinfo", &gitlink]);
-        sandbox.git(&["commit", "-q", "-m", "two"]);
-        sandbox.git(&["update-index", "--skip-worktree", "far/b.py"]);
-        fs_err::remove_file(sandbox.path("far/b.py")).unwrap();
-        sandbox.write("a.py", "2");
-        let mut scanner = scanner(&sandbox, &[]);
-        let found = scan(&sandbox, &mut scanner);
-        assert_eq!(changed(&found), ["a.py"]);
-        let listing = sandbox.git(&["ls-tree", "-r", "--name-only", &found.tree.to_string()]);
-        assert_eq!(listing, "a.py\nfar/b.py\nmodule\n");
-    }
-
-    #[test]
-    fn an_unmerged_index_is_refused_by_name() {
-        let sandbox = Sandbox::new();
-        sandbox.write("a.py", "base\n");
-        sandbox.commit("base");
-        sandbox.git(&["checkout", "-q", "-b", "other"]);
-        sandbox.write("a.py", "other\n");
-        sandbox.commit("other");
-        sandbox.git(&["checkout", "-q", "main"]);
-        sandbox.write("a.py", "main\n");
-        sandbox.commit("main");
-        assert!(!sandbox.git_raw(&["merge", "other"]).status.success());
-        let refused = Scanner::new(&sandbox.store(), PathSet::default());
-        let error = refused.err().unwrap();
-        assert_eq!(error.to_string(), "the index has unmerged files: 'a.py'");
-    }
-
-    #[test]
-    fn a_path_set_covers_what_is_below() {
-        let set = PathSet::new(["a", "b/c/"]);
-        for (path, covered) in [
-            ("a", true),
-            ("a/x", true),
-            ("ab", false),
-            ("b", false),
-            ("b/c", true),
-            ("b/c/d/e", true),
-            ("b/cd", false),
-        ] {
-            assert_eq!(set.covers(path.as_bytes()), covered, "{path}");
-        }
-        assert_eq!(set.covering(b"b/c/d").unwrap(), "b/c");
-    }
-}
+mod tests;
