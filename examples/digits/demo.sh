@@ -12,6 +12,7 @@ say() { printf '\n# %s\n' "$*"; }
 try() {
     local shown
     shown=$(printf ' %q' "$@")
+    shown=${shown//\\,/,}
     printf '\n$%s\n' "$shown"
     "$@"
 }
@@ -49,6 +50,7 @@ head=$(git rev-parse HEAD)
 
 say "Training. Ctrl-C after four checkpoints."
 printf '\n$ git exp run\n'
+: >run.log
 set -m # a process group of its own, so that the signal reaches what a terminal would reach
 EPOCHS=1000 git exp run >run.log 2>&1 &
 run=$!
@@ -76,6 +78,10 @@ try git exp apply "$first~2"
 EPOCHS=5 try git exp run -n calm --set-param lr=0.005
 try git exp show
 
+say "What the lower rate changed, and a page of plots"
+try git exp metrics diff "$first" calm
+try git exp plots diff "$first" calm
+[ -s dvc_plots/index.html ] || die "no page of plots"
 
 say "Once more from the beginning"
 EPOCHS=2 try git exp run --reset -n afresh
@@ -104,6 +110,8 @@ cat <<TEXT
     PATH=${CARGO_TARGET_DIR:-$top/target}/release:\$PATH
     git exp run                  # goes on training from the model you kept
     git exp show                 # what there is
+    git exp undo                 # brings back what gc took, then:
+    git exp plots diff calm afresh   # a page to open in a browser
     git exp -h                   # what else there is
     git log --oneline calm-digits
 
