@@ -607,6 +607,17 @@ mod tests {
             entry.params.insert("params.yaml".to_owned(), params);
             lockfile.set("train", entry);
             let text = lockfile.to_text();
+            // A reader that is not ours sees the same.
+            let other: serde_yaml::Value = serde_yaml::from_str(&text).expect("is YAML");
+            let stage = &other["stages"]["train"];
+            prop_assert_eq!(stage["cmd"].as_str(), lockfile.stages["train"].cmd.as_ref().and_then(Value::as_str));
+            for (at, out) in lockfile.stages["train"].outs.iter().enumerate() {
+                let read = &stage["outs"][at];
+                prop_assert_eq!(read["path"].as_str(), Some(out.path.as_str()));
+                let hash = out.hash.as_ref().expect("is recorded");
+                prop_assert_eq!(read["md5"].as_str(), Some(hash.md5.as_str()));
+                prop_assert_eq!(read["size"].as_u64(), hash.size);
+            }
             prop_assert_eq!(Lockfile::parse(&text, "dvc.lock").expect("reads"), lockfile);
         }
     }

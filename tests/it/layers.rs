@@ -59,7 +59,6 @@ const ROOMS: &[Room] = &[
             "saphyr_parser",
             "serde",
             "serde_json",
-            "serde_yaml",
             "sha2",
             "toml_edit",
             "yaml_edit",
@@ -108,9 +107,7 @@ const ROOMS: &[Room] = &[
         modules: &["ui"],
         below: &["ground", "domain"],
         packages: &[
-            "comfy_table",
             "indexmap",
-            "indicatif",
             "owo_colors",
             "plotly",
             "rustix",
