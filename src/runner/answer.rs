@@ -2,6 +2,7 @@
 
 use super::capture::nanos;
 use super::captured::Capture;
+use super::order::Order;
 use super::stage::{Recorder, Runner, StageRun, WrittenFile};
 use super::stat;
 use super::step_file::{Step, StepFile, Steps};
@@ -28,6 +29,7 @@ pub(super) struct Signals {
     /// Seen, and not yet taken or passed over.
     pub step: Option<Step>,
     pub steps: Steps,
+    pub order: Order,
     /// When the last capture began that training waited for.
     pub last_taken: Option<i128>,
     /// Somebody outside waits for a checkpoint.
@@ -50,6 +52,7 @@ impl Signals {
             step_file: StepFile::new(&run.step_file),
             step: None,
             steps: Steps::default(),
+            order: Order::new(&run.step_file),
             last_taken: None,
             asked: false,
         }

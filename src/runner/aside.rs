@@ -2,14 +2,16 @@
 
 use super::answer::Signals;
 use super::captured::Capture;
+use super::order::Order;
 use super::stage::{Recorder, Runner, StageRun};
 use super::stat::now;
-use super::step_file::{Step, step_of};
+use super::step_file::{Step, StepFile, step_of};
 use super::still::{gone_since, newest};
 use crate::error::{Context, Result};
 use crate::event::Event;
 use crate::pipeline::OutputKind;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 /// A metrics file of DVCLive below an output that is its folder.
 const METRICS: &str = "metrics.json";
@@ -35,7 +37,7 @@ impl<R: Recorder> Runner<'_, R> {
         }
         let step = signals.step.filter(|_| self.recorder.has_room())?;
         signals.step = None;
-        match self.capture_step(run, step) {
+        match self.capture_step(run, step, &signals.step_file, &mut signals.order) {
             Ok(Taken::Capture(capture)) => {
                 signals.steps.save();
                 self.submit(*capture);
@@ -47,8 +49,15 @@ impl<R: Recorder> Runner<'_, R> {
         None
     }
 
-    fn capture_step(&mut self, run: &StageRun<'_>, step: Step) -> Result<Taken> {
-        let Some((capture, mark)) = self.capture_still(run, step.moment)? else {
+    fn capture_step(
+        &mut self,
+        run: &StageRun<'_>,
+        step: Step,
+        file: &StepFile,
+        order: &mut Order,
+    ) -> Result<Taken> {
+        let is_still = &mut |runner: &mut Self| runner.is_still(run, step, file, order);
+        let Some((capture, mark)) = self.capture_still(run, is_still)? else {
             return Ok(Taken::Overtaken);
         };
         let steps = self.steps_of_metrics(run);
@@ -63,19 +72,41 @@ impl<R: Recorder> Runner<'_, R> {
         })
     }
 
-    /// Captures, unless something that belongs to the checkpoint is newer than `moment` before or
-    /// after. Returns what [`Runner::lose`] needs, too.
+    /// Whether all that belongs to the checkpoint is as it was when the step was complete.
+    fn is_still(
+        &mut self,
+        run: &StageRun<'_>,
+        step: Step,
+        file: &StepFile,
+        order: &mut Order,
+    ) -> Result<bool> {
+        // In this order: a write that the stamps do not show yet is in the queue when they have been
+        // looked at, and of two steps, the second one has told us nothing of the first.
+        let newest = self.newest(run)?;
+        let overtaken = order.is_overtaken(self.belongings(run));
+        if !file.says(step) {
+            return Ok(false);
+        }
+        Ok(match overtaken {
+            Some(overtaken) => !overtaken && newest.all() <= step.moment,
+            // Within a tick of the clock, only what DVCLive writes itself was surely written before.
+            None => newest.outputs < step.moment && newest.reports <= step.moment,
+        })
+    }
+
+    /// Captures, unless something that belongs to the checkpoint was written before or meanwhile, which
+    /// `is_still` knows. Returns what [`Runner::lose`] needs, too.
     pub(super) fn capture_still(
         &mut self,
         run: &StageRun<'_>,
-        moment: i128,
+        is_still: &mut dyn FnMut(&mut Self) -> Result<bool>,
     ) -> Result<Option<(Capture, u64)>> {
-        if self.newest(run)? > moment {
+        if !is_still(self)? {
             return Ok(None);
         }
         let mark = self.capturer.mark();
         let captured = self.capture(run);
-        if self.newest(run)? > moment {
+        if !is_still(self)? {
             // It may have failed for that reason: a file was replaced between two looks.
             self.lose(mark);
             return Ok(None);
@@ -89,19 +120,34 @@ impl<R: Recorder> Runner<'_, R> {
         self.writes.again();
     }
 
-    /// Returns the newest time stamp of all that a checkpoint holds, but for the logs that training writes to at all times.
-    pub(super) fn newest(&mut self, run: &StageRun<'_>) -> Result<i128> {
+    /// Lists all that belongs to a checkpoint, but for the logs that training writes to at all times.
+    fn belongings(&mut self, run: &StageRun<'_>) -> Vec<PathBuf> {
+        let outputs = run.stage.outs.iter().map(|output| output.path.clone());
+        let all = outputs.chain(self.reports.captured(run.stage));
+        all.map(|path| run.root.join(path)).collect()
+    }
+
+    /// Returns the newest time stamps of the same.
+    pub(super) fn newest(&mut self, run: &StageRun<'_>) -> Result<Newest> {
         self.look_at_reports(run, now());
-        let mut latest = i128::MIN;
+        let mut found = Newest {
+            outputs: i128::MIN,
+            reports: i128::MIN,
+        };
         for output in &run.stage.outs {
-            let found = look(run, &output.path)?;
-            let moment = found.or_else(|| gone_since(&run.root.join(&output.path)));
-            latest = latest.max(moment.unwrap_or(i128::MIN));
+            let moment = look(run, &output.path)?;
+            let moment = moment.or_else(|| gone_since(&run.root.join(&output.path)));
+            let latest = match output.kind {
+                OutputKind::Out => &mut found.outputs,
+                OutputKind::Metric | OutputKind::Plot => &mut found.reports,
+            };
+            *latest = (*latest).max(moment.unwrap_or(i128::MIN));
         }
         for path in self.reports.captured(run.stage) {
-            latest = latest.max(look(run, &path)?.unwrap_or(i128::MIN));
+            let moment = look(run, &path)?;
+            found.reports = found.reports.max(moment.unwrap_or(i128::MIN));
         }
-        Ok(latest)
+        Ok(found)
     }
 
     /// Returns the steps that metrics files say they are of.
@@ -140,6 +186,19 @@ impl<R: Recorder> Runner<'_, R> {
         if let Some(text) = signals.steps.summary(complete) {
             self.events.emit(Event::Status(text));
         }
+    }
+}
+
+/// The newest time stamps of what belongs to a checkpoint, in nanoseconds since the epoch.
+pub(super) struct Newest {
+    outputs: i128,
+    /// Metrics, plots, and what `dvc.yaml` files report.
+    reports: i128,
+}
+
+impl Newest {
+    pub fn all(&self) -> i128 {
+        self.outputs.max(self.reports)
     }
 }
 
@@ -242,13 +301,19 @@ mod tests {
                 WrittenFile::Captured
             },
         };
-        assert!(runner.capture_still(&run, moment).unwrap().is_none());
-        // Before it, too.
-        assert!(runner.capture_still(&run, moment).unwrap().is_none());
+        let mut looks = 0;
+        let mut is_still = |runner: &mut Runner<'_, Nobody>| {
+            looks += 1;
+            Ok(runner.newest(&run)?.all() <= moment)
+        };
+        assert!(runner.capture_still(&run, &mut is_still).unwrap().is_none());
+        assert_eq!(looks, 2);
 
-        let moment = newest(&sandbox.path("model.pt")).unwrap().unwrap();
         run.classify = &|_| WrittenFile::Captured;
-        let (capture, _) = runner.capture_still(&run, moment).unwrap().unwrap();
+        let (capture, _) = runner
+            .capture_still(&run, &mut |_| Ok(true))
+            .unwrap()
+            .unwrap();
         let CapturedContent::File(CapturedFile {
             content: Content::Bytes(bytes),
             ..

@@ -13,6 +13,7 @@ pub mod children;
 pub mod command;
 pub mod interrupts;
 pub mod maintenance;
+pub mod order;
 mod outside;
 pub mod reports;
 pub mod room;

@@ -61,13 +61,15 @@ impl<R: Recorder> Runner<'_, R> {
 
     /// Returns whether a checkpoint was taken.
     fn capture_quiet(&mut self, run: &StageRun<'_>) -> Result<bool> {
-        let newest = self.newest(run)?;
+        let newest = self.newest(run)?.all();
         let is_coarse = newest % 1_000_000_000 == 0;
         let quiet = if is_coarse { COARSE_QUIET } else { QUIET };
         if nanos(now()) - newest < quiet.as_nanos() as i128 {
             return Ok(false);
         }
-        let Some((capture, _)) = self.capture_still(run, newest)? else {
+        // Long ago on the clock of time stamps, so a write since then has another one.
+        let is_still = &mut |runner: &mut Self| Ok(runner.newest(run)?.all() <= newest);
+        let Some((capture, _)) = self.capture_still(run, is_still)? else {
             return Ok(false);
         };
         self.submit(capture);

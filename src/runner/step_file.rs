@@ -52,6 +52,14 @@ impl StepFile {
     }
 }
 
+impl StepFile {
+    /// Whether it still says that this step was the last one.
+    pub fn says(&self, step: Step) -> bool {
+        let text = fs_err::read_to_string(&self.path).ok();
+        text.and_then(|text| number(&text)) == Some(step.number) && stat(&self.path) == self.last
+    }
+}
+
 fn stat(path: &Path) -> Option<FileStat> {
     let stat = rustix::fs::stat(path).ok()?;
     Some(FileStat::from_rustix(&stat))
@@ -157,7 +165,9 @@ mod tests {
         let stat = super::stat(&path).unwrap();
         assert_eq!((step.number, step.moment), (0, stat.mtime));
         assert_eq!(file.look(), None);
+        assert!(file.says(step));
         fs_err::write(&path, r#"{"pid": 20681, "step": 10}"#).unwrap();
+        assert!(!file.says(step));
         assert_eq!(file.look().unwrap().number, 10);
     }
 

@@ -1,6 +1,7 @@
 //! Whether what a checkpoint holds stood still: for captures that training does not wait for.
 
 use super::stat::FileStat;
+use rustix::fs::{Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 use std::path::Path;
 
@@ -31,6 +32,11 @@ fn below(path: &Path, depth: usize) -> std::io::Result<i128> {
         Err(Errno::NOENT | Errno::LOOP) if link.is_symlink() => link,
         Err(errno) => return Err(errno.into()),
     };
+    let target = if target.is_file() && target.size == 0 {
+        settled(path)?
+    } else {
+        target
+    };
     let mut newest = link.newest().max(target.newest());
     if target.is_dir() && depth < DEEPEST {
         for entry in fs_err::read_dir(path)? {
@@ -38,6 +44,18 @@ fn below(path: &Path, depth: usize) -> std::io::Result<i128> {
         }
     }
     Ok(newest)
+}
+
+/// Returns the stat of an empty file, once nobody is emptying it.
+///
+/// While a file is opened to be written anew, some file systems show it empty with its old time stamps
+/// for as long as that takes, which may be until the disk has caught up. Where its data begins is only
+/// told under the lock that emptying it holds.
+fn settled(path: &Path) -> std::io::Result<FileStat> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::open(path, flags, Mode::empty())?;
+    let _there_is_none = rustix::fs::seek(&file, SeekFrom::Data(0));
+    Ok(FileStat::from_rustix(&rustix::fs::fstat(&file)?))
 }
 
 #[cfg(test)]

@@ -212,6 +212,35 @@ fn live_3_goes_on_and_back(more_outs: &str) {
 }
 
 #[test]
+fn dvclive_3_in_a_hurry_loses_steps_and_mixes_none() {
+    let hurry = "\
+from dvclive import Live
+with Live() as live:
+    for step in range(40):
+        with open('model.pt', 'wb') as model:
+            model.write(b'%d\\n' % step * 300000)
+        live.log_metric('loss', 1 / (1 + step))
+        live.next_step()
+";
+    let Some(repo) = project("GIT_EXP_DVC3", hurry, "") else {
+        return;
+    };
+    repo.exp("run -n calm").success();
+    repo.remember();
+    let steps = noted_steps(&repo, "calm");
+    assert_eq!(steps.last().unwrap(), "39");
+    for (step, commit) in steps.iter().zip(repo.checkpoints("calm")) {
+        repo.exp(&format!("apply --force {commit}")).success();
+        let model = repo.read("model.pt");
+        assert_eq!(model.lines().count(), 300_000, "of step {step}");
+        assert!(model.lines().all(|line| line == step), "of step {step}");
+        let last = history(&repo, &commit, "loss");
+        assert!(last.lines().last().unwrap().starts_with(step), "{last}");
+    }
+    repo.check();
+}
+
+#[test]
 fn dvclive_3_goes_on_and_back_undeclared() {
     live_3_goes_on_and_back("");
 }

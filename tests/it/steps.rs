@@ -2,12 +2,13 @@
 
 use crate::support::TestRepo;
 
-/// `step_done <n>` is what DVCLive leaves; `saved <n>` waits, as a long epoch does, until so many
+/// `step_done <n>` is what DVCLive leaves, which writes its 'dvc.yaml' first; `saved <n>` waits, as a long epoch does, until so many
 /// checkpoints exist. `learn <n>` writes the model and the metrics of a step.
 const LIVE: &str = r#"
 run=$DVC_ROOT/.dvc/tmp/exps/run
 step_done() {
     mkdir -p "$run"
+    sleep 0.02
     printf '{"pid": %d, "step": %d}' $$ "$1" > "$run/DVCLIVE_STEP_COMPLETED"
 }
 saved() {
@@ -117,6 +118,27 @@ exit 3
         .code(1)
         .says("steps of DVCLive have no checkpoint: no metrics file says of which step it is");
     assert_eq!(repo.ask("for-each-ref refs/exps"), "");
+    repo.check();
+}
+
+/// The next model is begun within the tick of the clock in which the step was complete.
+#[test]
+fn in_a_hurry_no_model_is_taken_for_that_of_another_step() {
+    let repo = trained_by(
+        "
+n=0
+while [ $n -lt 60 ]; do
+    : > model.pt
+    learn $n
+    step_done $n
+    n=$((n + 1))
+done
+",
+    );
+    repo.exp("run -n calm").success();
+    let steps = steps(&repo);
+    assert_eq!(steps.last(), Some(&59));
+    assert!(steps.is_sorted(), "{steps:?}");
     repo.check();
 }
 
