@@ -37,6 +37,14 @@ pub fn check(
             }
         }
         locked_params(stage, params)?;
+        for output in &stage.outs {
+            if let Some(file) = in_the_way(project, &output.path) {
+                return Err(Error::refused(format!(
+                    "'{file}' is in the way of output '{}' of stage '{}': it is not a folder",
+                    output.path, stage.name
+                )));
+            }
+        }
         for output in stage.outs.iter().filter(|output| output.cache) {
             if scanner.is_tracked(store.tree_path(&output.path).as_bytes()) {
                 return Err(Error::refused(format!(
@@ -48,6 +56,13 @@ pub fn check(
         }
     }
     Ok(())
+}
+
+/// Returns what stands where a folder of `path` has to be.
+fn in_the_way<'p>(project: &Path, path: &'p str) -> Option<&'p str> {
+    let ends = path.match_indices('/').map(|(end, _)| &path[..end]);
+    ends.into_iter()
+        .find(|folder| fs_err::metadata(project.join(folder)).is_ok_and(|stat| !stat.is_dir()))
 }
 
 /// Reads and hashes what the stage reads.

@@ -183,7 +183,9 @@ impl Scanner {
 
     /// Whether the index has this path.
     pub fn is_tracked(&self, path: &[u8]) -> bool {
+        let below = [path, b"/"].concat();
         self.index.entry_by_path(path.as_bstr()).is_some()
+            || self.index.prefixed_entries(below.as_bstr()).is_some()
     }
 
     /// Returns the paths that scans look at, in order: those whose writes are worth watching.
