@@ -281,7 +281,7 @@ impl Plan {
             return Ok(());
         }
         let cache = store.cache()?;
-        let mut missing = Vec::new();
+        let (mut missing, mut damaged) = (Vec::new(), Vec::new());
         for (path, wanted) in &all {
             let dest = store.path_of(path.as_bstr())?;
             // Comparing with an object that it may well be is many times faster than hashing.
@@ -294,7 +294,12 @@ impl Plan {
             if let Some(hash) = wanted {
                 let gone = cache.missing(hash.format, &hash.md5)?;
                 if let Some(object) = gone.first() {
-                    missing.push((path.clone(), object.clone()));
+                    missing.push(format!("'{object}' of '{path}'"));
+                    continue;
+                }
+                let problems = cache.glance(hash.format, &hash.md5, hash.size)?;
+                if let Some(problem) = problems.first() {
+                    damaged.push(format!("'{}' of '{path}'", problem.object));
                     continue;
                 }
             }
@@ -314,10 +319,14 @@ impl Plan {
                 .outputs
                 .push((SavedPath(path.clone()), Step { before, after }));
         }
-        match missing.as_slice() {
-            [] => Ok(()),
-            missing => Err(missing_objects(store, target, missing)),
-        }
+        let error = match (missing.as_slice(), damaged.as_slice()) {
+            ([], []) => return Ok(()),
+            ([], damaged) => {
+                Error::corrupt(format!("damaged in the cache: {}", damaged.join(", ")))
+            }
+            (missing, _) => Error::missing(format!("not in the cache: {}", missing.join(", "))),
+        };
+        Err(with_ways_to_fetch(error, store, target))
     }
 
     /// Returns the object that has the bytes of an output, and notes it as unsaved if there is none.
@@ -450,12 +459,8 @@ pub fn tell_dvc(store: &Store, commit: ObjectId, format: Format) -> Result<()> {
 /// The refs by which DVC 2.58 knows where to go on.
 pub const EXEC_REFS: [&str; 2] = [state::EXEC_APPLY, "refs/exps/exec/EXEC_CHECKPOINT"];
 
-fn missing_objects(store: &Store, target: &Resolved, missing: &[(BString, String)]) -> Error {
-    let list: Vec<String> = missing
-        .iter()
-        .map(|(path, object)| format!("'{object}' of '{path}'"))
-        .collect();
-    let mut error = Error::missing(format!("not in the cache: {}", list.join(", ")));
+/// Adds the commands that bring objects of the cache back.
+fn with_ways_to_fetch(mut error: Error, store: &Store, target: &Resolved) -> Error {
     let has_remote = store
         .dvc_config()
         .is_ok_and(|config| config.remotes().next().is_some());
