@@ -34,6 +34,7 @@ mod metrics;
 mod missed;
 mod params;
 mod plots;
+mod refusals;
 mod remove;
 mod request;
 mod resume;

@@ -24,7 +24,7 @@ mod outcome;
 mod process;
 mod project;
 
-pub use outcome::Outcome;
+pub use outcome::{Looked, Outcome};
 pub use process::{Running, group_is_gone, has_ended, wait_for};
 
 use std::cell::{Cell, RefCell};
