@@ -108,7 +108,7 @@ fn what_one_applied_the_other_goes_on_from() {
         repo.checkpoints("fourth")[1]
     ));
     assert!(
-        message.contains(&format!("Exp-Fork-Of: {middle} - calm")),
+        message.contains(&format!("Exp-Fork-Of: {middle} - ")),
         "{message}"
     );
 }
