@@ -465,16 +465,12 @@ fn with_ways_to_fetch(mut error: Error, store: &Store, target: &Resolved) -> Err
         .dvc_config()
         .is_ok_and(|config| config.remotes().next().is_some());
     if has_remote {
-        if let (Some(remote), Some(experiment)) = (store.git_remote(), &target.experiment) {
-            error = error.hint(format!(
-                "git exp pull {remote} {}",
-                experiment.name.as_str()
-            ));
-        } else {
-            error = error.hint("dvc fetch --all-commits");
-        }
-    } else {
-        error = error.hint("git exp fsck");
+        error = match (store.git_remote(), &target.experiment) {
+            (Some(remote), Some(experiment)) => {
+                error.hint(format!("dvc exp pull {remote} {}", experiment.name))
+            }
+            _ => error.hint("dvc fetch --all-commits"),
+        };
     }
     error
 }

@@ -91,8 +91,7 @@ fn check_objects(store: &Store, back: &Transition) -> Result<()> {
             return Err(Error::missing(format!(
                 "not in the cache: '{}' of '{}'",
                 object.md5, path.0
-            ))
-            .hint("git exp fsck"));
+            )));
         }
     }
     Ok(())

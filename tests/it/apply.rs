@@ -135,7 +135,7 @@ fn a_missing_object_is_an_error_before_anything_changes() {
     let refused = repo.exp("apply first~2").refused(128);
     assert_eq!(
         refused.said(),
-        format!("fatal: not in the cache: '{md5}' of 'model.pt'\nhint: git exp fsck\n")
+        format!("fatal: not in the cache: '{md5}' of 'model.pt'\n")
     );
     assert_eq!(repo.read("metrics.json"), STEP_2);
 
@@ -144,7 +144,7 @@ fn a_missing_object_is_an_error_before_anything_changes() {
     repo.git("remote add origin ../origin").success();
     repo.exp("apply first~2")
         .refused(128)
-        .says("hint: git exp pull origin first");
+        .says("hint: dvc exp pull origin first");
 }
 
 #[test]
