@@ -29,6 +29,7 @@ mod interop;
 mod interop_show;
 mod interrupts;
 mod layers;
+mod layout;
 mod list;
 mod metrics;
 mod missed;
