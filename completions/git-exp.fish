@@ -256,3 +256,16 @@ complete -c git-exp -n "__fish_git_exp_using_subcommand gc" -s v -l verbose -d '
 complete -c git-exp -n "__fish_git_exp_using_subcommand gc" -l version -d 'Print the version'
 complete -c git-exp -n "__fish_seen_subcommand_from checkpoint" -l run -x -a "(git exp list --name-only 2>/dev/null)"
 complete -c git-exp -n "__fish_seen_subcommand_from resume apply branch remove" -f -a "(git exp list --name-only 2>/dev/null)"
+
+# 'git exp …' is completed as 'git-exp …': source this file from config.fish.
+function __fish_git_exp_under_git
+    set -l words (commandline -opc)
+    test (count $words) -ge 2; and test "$words[2]" = exp
+end
+
+function __fish_git_exp_words_under_git
+    set -l words (commandline -opc)
+    complete -C (string join ' ' -- git-exp $words[3..] (commandline -ct))
+end
+
+complete -c git -n __fish_git_exp_under_git -f -a "(__fish_git_exp_words_under_git)"

@@ -286,8 +286,25 @@ fn fish() -> String {
             takes_names.join(" ")
         ));
     }
+    text.push_str(FISH_UNDER_GIT);
     text
 }
+
+/// fish hands 'git exp …' on to 'git-exp …' in some versions only.
+const FISH_UNDER_GIT: &str = r#"
+# 'git exp …' is completed as 'git-exp …': source this file from config.fish.
+function __fish_git_exp_under_git
+    set -l words (commandline -opc)
+    test (count $words) -ge 2; and test "$words[2]" = exp
+end
+
+function __fish_git_exp_words_under_git
+    set -l words (commandline -opc)
+    complete -C (string join ' ' -- git-exp $words[3..] (commandline -ct))
+end
+
+complete -c git -n __fish_git_exp_under_git -f -a "(__fish_git_exp_words_under_git)"
+"#;
 
 #[test]
 fn pages_have_no_warnings() {

@@ -17,6 +17,7 @@ mod apply;
 mod branch;
 mod checkpoint;
 mod cli;
+mod completion;
 mod concurrent;
 mod crash;
 mod diff;
