@@ -6,7 +6,7 @@
 //! * **Ground**: [`error`], [`id`], [`digest`].
 //! * **Domain**: values and rules, without disk, clock or git. [`value`], [`yaml`], [`pipeline`],
 //!   [`lockfile`], [`params`], [`metrics`], [`experiment`], [`checkpoint`], [`revision`],
-//!   [`event`], [`listing`], [`change`], [`plot`].
+//!   [`capture`], [`event`], [`listing`], [`change`], [`plot`].
 //! * **Store**: [`store`], gix and the disk.
 //! * **Runner**: [`runner`], child processes, the signal file, what training waits for.
 //! * **Operations**: [`ops`], the verbs, without a terminal. They return reports and emit events.
@@ -17,6 +17,7 @@ pub mod digest;
 pub mod error;
 pub mod id;
 
+pub mod capture;
 pub mod change;
 pub mod checkpoint;
 pub mod event;

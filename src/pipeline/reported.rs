@@ -4,9 +4,10 @@
 //! `dvc.yaml`, 2 into one of its own beside its files.
 
 use super::{Pipeline, paths};
+use serde::{Deserialize, Serialize};
 
 /// Files, or directories of files, that training code reports; relative to the project's root.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reported {
     /// Metrics files.
     pub metrics: Vec<String>,

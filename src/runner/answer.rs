@@ -1,12 +1,12 @@
 //! What a signal gets for an answer: a capture, handed to the recorder, and the end of the signal file.
 
 use super::capture::nanos;
-use super::captured::Capture;
 use super::order::Order;
 use super::stage::{Recorder, Runner, StageRun, WrittenFile};
 use super::stat;
 use super::step_file::{Step, StepFile, Steps};
 use super::watch::SignalWatch;
+use crate::capture::Capture;
 use crate::error::{Context, Error, Result};
 use crate::event::Event;
 use crate::pipeline::paths;

@@ -1,12 +1,12 @@
 //! Checkpoints that training does not wait for: taken of a moment that is over, if nothing was written since.
 
 use super::answer::Signals;
-use super::captured::Capture;
 use super::order::Order;
 use super::stage::{Recorder, Runner, StageRun};
 use super::stat::now;
 use super::step_file::{Step, StepFile, step_of};
 use super::still::{gone_since, newest};
+use crate::capture::Capture;
 use crate::error::{Context, Result};
 use crate::event::Event;
 use crate::pipeline::OutputKind;
@@ -217,11 +217,11 @@ enum Taken {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::{CapturedContent, CapturedFile, Content};
     use crate::event::Events;
     use crate::pipeline::parse;
     use crate::runner::Interrupts;
     use crate::runner::capture::Capturer;
-    use crate::runner::captured::{CapturedContent, CapturedFile, Content};
     use crate::runner::reports::Reports;
     use crate::runner::stage::WrittenFile;
     use crate::runner::wake::{Wake, pair};

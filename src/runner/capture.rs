@@ -4,11 +4,11 @@
 //! up to [`IN_MEMORY`] are read into memory, larger ones are reflinked or copied to a folder on the
 //! cache's file system. No hashing, no syncing, no git.
 
-use super::captured::{
-    Capture, CapturedContent, CapturedFile, CapturedOutput, CapturedPath, Content,
-};
 use super::room;
 use super::stat::FileStat;
+use crate::capture::{
+    Capture, CapturedContent, CapturedFile, CapturedOutput, CapturedPath, Content, IN_MEMORY,
+};
 use crate::error::{Context, Error, Result};
 use crate::pipeline::{Output, paths};
 use crate::store::copy::copy_for_capture;
@@ -20,9 +20,6 @@ use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
-
-/// The largest file that is read into memory, in bytes; single files up to this size are always read.
-pub const IN_MEMORY: u64 = 1 << 20;
 
 /// Remembers what each output looked like when it was last captured.
 #[derive(Debug)]

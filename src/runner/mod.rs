@@ -8,7 +8,6 @@ mod answer;
 mod aside;
 pub mod browser;
 pub mod capture;
-pub mod captured;
 pub mod children;
 pub mod command;
 pub mod interrupts;
@@ -25,6 +24,6 @@ pub mod wake;
 pub mod watch;
 pub mod written;
 
-pub use captured::{Capture, CapturedFile, CapturedOutput};
+pub use crate::capture::{Capture, CapturedFile, CapturedOutput};
 pub use interrupts::Interrupts;
 pub use stage::{Recorder, Runner, StageEnd, StageRun};

@@ -2,7 +2,6 @@
 
 use super::answer::{Signals, clear};
 use super::capture::Capturer;
-use super::captured::Capture;
 use super::children::{Started, adopt_orphans};
 use super::command;
 use super::interrupts::{FORWARD_AFTER, Interrupts, Press};
@@ -11,6 +10,7 @@ use super::reports::Reports;
 use super::wake::Wake;
 use super::watch::POLL_INTERVAL;
 use super::written::WrittenFiles;
+use crate::capture::Capture;
 use crate::error::{Context, Result};
 use crate::event::{Event, Events};
 use crate::pipeline::Stage;

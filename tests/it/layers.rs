@@ -35,6 +35,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "domain",
         modules: &[
+            "capture",
             "change",
             "checkpoint",
             "event",

@@ -1,5 +1,6 @@
 //! One capture to one commit.
 
+use crate::capture::{CapturedContent, CapturedFile, Content};
 use crate::checkpoint::{
     FileData, Fork, Note, NoteDependency, NoteOutput, ParsedNote, Status, Trailers,
     new_experiment_id,
@@ -13,7 +14,6 @@ use crate::lockfile::{LockEntry, LockedHash, LockedPath, Lockfile};
 use crate::ops::remove::take_away;
 use crate::pipeline::{Output, OutputKind, Reported, Stage, paths};
 use crate::runner::Capture;
-use crate::runner::captured::{CapturedContent, CapturedFile, Content};
 use crate::store::Store;
 use crate::store::bstr::BString;
 use crate::store::cache::Cache;

@@ -1,12 +1,20 @@
-//! What a capture holds: the files of one checkpoint, as they stood at the signal.
+//! What was copied while training waited: one checkpoint's worth of files, as values.
+//!
+//! [`manifest`] is the form in which a capture outlives the process that took it.
+
+pub mod manifest;
 
 use crate::pipeline::Reported;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+/// The largest file that is read into memory, in bytes; single files up to this size are always read.
+pub const IN_MEMORY: u64 = 1 << 20;
+
 /// One checkpoint's worth of files, as they stood at the signal.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Capture {
     /// The stage that runs, or just ended.
     pub stage: String,
@@ -14,20 +22,27 @@ pub struct Capture {
     pub outputs: Vec<CapturedOutput>,
     /// Other files that belong to the checkpoint: written tracked files, top-level metrics and plots, `dvc.yaml` files.
     pub files: Vec<CapturedPath>,
-    /// Tracked files to look at when this is recorded, where nothing tells which were written.
+    /// Tracked files to look at when this is recorded, where nothing tells which were written. It does
+    /// not outlive the process: what another one would see is of no moment of the training.
+    #[serde(skip)]
     pub late: Option<Arc<[PathBuf]>>,
     /// Whether training asked for it; otherwise the stage has ended.
     pub signalled: bool,
     /// When it was taken.
+    #[serde(skip)]
     pub taken_at: Option<SystemTime>,
     /// Bytes held in memory and in temporary copies.
     pub bytes: u64,
     /// What `dvc.yaml` files report at this moment.
+    #[serde(with = "manifest::shared")]
     pub reported: Arc<Reported>,
+    /// Its number in the journal of the run, once it stands there.
+    #[serde(skip)]
+    pub number: Option<u64>,
 }
 
 /// One output at the moment of a capture.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct CapturedOutput {
     /// As in the stage.
     pub path: String,
@@ -36,7 +51,7 @@ pub struct CapturedOutput {
 }
 
 /// What an output was at the moment of a capture.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub enum CapturedContent {
     /// It did not exist.
     Missing,
@@ -54,16 +69,17 @@ pub enum CapturedContent {
 }
 
 /// A file outside the stage's outputs; absent if it was removed.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct CapturedPath {
     /// Relative to the work tree.
+    #[serde(with = "manifest::path")]
     pub path: PathBuf,
     /// What was there.
     pub file: Option<CapturedFile>,
 }
 
 /// A regular file's bytes, wherever they are now.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct CapturedFile {
     /// Its bytes.
     pub content: Content,
@@ -72,19 +88,22 @@ pub struct CapturedFile {
 }
 
 /// Where captured bytes are.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub enum Content {
     /// The same as in the capture before.
     Unchanged,
     /// In memory.
+    #[serde(with = "manifest::length")]
     Bytes(Vec<u8>),
     /// In a temporary copy of this many bytes.
     Copy {
         /// Where the copy is.
+        #[serde(with = "manifest::path")]
         path: PathBuf,
         /// Bytes.
         size: u64,
     },
     /// A symbolic link with this target (files outside outputs only; outputs are followed).
+    #[serde(with = "manifest::length")]
     Link(Vec<u8>),
 }
