@@ -36,7 +36,8 @@ impl fmt::Display for Fork {
 }
 
 impl Fork {
-    fn parse(text: &str) -> Option<Self> {
+    /// Reads what its `Display` writes.
+    pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(3, ' ');
         let commit = ObjectId::from_hex(parts.next()?.as_bytes()).ok()?;
         let id = Some(parts.next()?).filter(|id| is_experiment_id(id));

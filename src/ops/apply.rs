@@ -48,8 +48,8 @@ pub fn apply(
     force: bool,
     events: &mut dyn Events,
 ) -> Result<Applied> {
+    let _lock = claim(store, "apply", events)?;
     let target = store.resolve(revision)?;
-    let _lock = claim(store, "apply")?;
     apply_resolved(store, revision, &target, force, events)
 }
 

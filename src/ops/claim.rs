@@ -1,27 +1,21 @@
 //! The right to change this worktree's files: nobody trains in it, and nothing is half done.
 
+use super::record;
 use crate::error::{Error, Result};
+use crate::event::Events;
 use crate::experiment::{ExperimentName, experiment_ref};
 use crate::store::Store;
 use crate::store::lock::RunLock;
 use crate::store::state::{ResumePoint, Running};
 
 /// Takes this worktree's run lock for an operation called `doing` (`apply`), and finishes what a
-/// kill cut off. Refused while a run, or the training of a run that died, is at work here.
-pub fn claim(store: &Store, doing: &str) -> Result<RunLock> {
+/// kill cut off, captured checkpoints included. Refused while a run, or the training of a run that
+/// died, is at work here.
+pub fn claim(store: &Store, doing: &str, events: &mut dyn Events) -> Result<RunLock> {
     let lock = RunLock::try_take(store)?;
     let record = store.run_record()?;
     let Some(lock) = lock else {
-        return Err(match record {
-            Some(run) => Error::refused(format!(
-                "cannot {doing} while experiment '{}' is running here (process {})",
-                run.name, run.pid
-            ))
-            .hint("stop it with Ctrl-C, or use another worktree: git worktree add <path>"),
-            None => Error::refused(format!(
-                "cannot {doing} while another git exp command changes this worktree"
-            )),
-        });
+        return Err(taken(doing, record));
     };
     if let Some(run) = &record
         && let Some(child) = &run.child
@@ -39,8 +33,10 @@ pub fn claim(store: &Store, doing: &str) -> Result<RunLock> {
     store.recover()?;
     if let Some(run) = &record {
         catch_up(store, run)?;
+        // It would make the dead run look alive under our lock.
         store.set_run_record(None)?;
     }
+    record::recover(store, events)?;
     Ok(lock)
 }
 
@@ -62,4 +58,17 @@ fn catch_up(store: &Store, run: &Running) -> Result<()> {
         name: run.name.clone(),
         experiment_id: id,
     }))
+}
+
+fn taken(doing: &str, record: Option<Running>) -> Error {
+    match record {
+        Some(run) => Error::refused(format!(
+            "cannot {doing} while experiment '{}' is running here (process {})",
+            run.name, run.pid
+        ))
+        .hint("stop it with Ctrl-C, or use another worktree: git worktree add <path>"),
+        None => Error::refused(format!(
+            "cannot {doing} while another git exp command changes this worktree"
+        )),
+    }
 }

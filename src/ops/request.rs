@@ -102,6 +102,7 @@ mod tests {
             baseline: store.head().unwrap().commit.unwrap(),
             pid: 77,
             stage: None,
+            line: 0,
             child: None,
             started: 0,
         };

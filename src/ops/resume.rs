@@ -29,7 +29,7 @@ pub fn resume(
 ) -> Result<Report> {
     store.project()?;
     store.check_identity()?;
-    let _lock = claim(store, "resume")?;
+    let _lock = claim(store, "resume", events)?;
     let (word, target) = match revision {
         Some(revision) => (revision.to_owned(), store.resolve(revision)?),
         None => last(store)?,

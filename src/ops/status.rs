@@ -231,6 +231,7 @@ mod tests {
             baseline,
             pid: 77,
             stage: Some("train".to_owned()),
+            line: 0,
             child: Process::describe(std::process::id()),
             started: store.now() - 5,
         }

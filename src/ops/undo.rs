@@ -21,7 +21,7 @@ pub fn undo(store: &Store, force: bool, events: &mut dyn Events) -> Result<Entry
         return Err(Error::missing("nothing to undo in this worktree"));
     };
     let _lock = if entry.record.transition.touches_files() {
-        let lock = claim(store, "undo")?;
+        let lock = claim(store, "undo", events)?;
         // Finishing what was cut off may have taken the entry back already.
         if store.find_ref(&entry.ref_name)?.is_none() {
             return Ok(entry);

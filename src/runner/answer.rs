@@ -106,7 +106,7 @@ impl<R: Recorder> Runner<'_, R> {
         signals.waiting_since = None;
         signals.said_waiting = false;
         signals.training_waits = true;
-        let captured = self.capture(run);
+        let captured = self.capture(run).map(|capture| self.keep(capture));
         signals.captured = run.sync && captured.is_ok();
         let cleared = if signals.captured {
             Ok(())
@@ -116,7 +116,7 @@ impl<R: Recorder> Runner<'_, R> {
         let missed = match captured {
             Ok(capture) => {
                 signals.last_taken = capture.taken_at.map(nanos);
-                self.submit(capture);
+                self.recorder.submit(capture);
                 cleared.err()
             }
             Err(error) => Some(error),
@@ -125,9 +125,16 @@ impl<R: Recorder> Runner<'_, R> {
     }
 
     /// Hands over a capture that is to become a checkpoint.
-    pub(super) fn submit(&mut self, mut capture: Capture) {
-        capture.signalled = true;
+    pub(super) fn submit(&mut self, capture: Capture) {
+        let capture = self.keep(capture);
         self.recorder.submit(capture);
+    }
+
+    /// Makes sure that a kill does not lose a capture that is to become a checkpoint.
+    fn keep(&mut self, mut capture: Capture) -> Capture {
+        capture.signalled = true;
+        self.recorder.keep(&mut capture);
+        capture
     }
 
     /// Says that a checkpoint is lost, and returns why.

@@ -238,6 +238,7 @@ mod tests {
         fn is_idle(&self) -> bool {
             true
         }
+        fn keep(&mut self, _: &mut Capture) {}
         fn submit(&mut self, _: Capture) {}
         fn missed(&mut self, _: &str) {}
         fn reports(&mut self, _: &mut dyn Events) -> Option<String> {
@@ -246,7 +247,7 @@ mod tests {
         fn wake(&self) -> &Wake {
             &self.0
         }
-        fn process_started(&mut self, _: &str, _: u32) {}
+        fn process_started(&mut self, _: &str, _: usize, _: u32) {}
     }
 
     /// Looks at the model until it is newer than `moment`, writing to it before each look.

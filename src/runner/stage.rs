@@ -31,6 +31,8 @@ pub trait Recorder {
     fn has_room(&self) -> bool;
     /// Whether all captures have been recorded, or are lost.
     fn is_idle(&self) -> bool;
+    /// Makes sure that a capture outlives this process: training is told that it is taken after that.
+    fn keep(&mut self, capture: &mut Capture);
     /// Takes a capture; returns at once.
     fn submit(&mut self, capture: Capture);
     /// Notes that a checkpoint could not be saved.
@@ -39,8 +41,8 @@ pub trait Recorder {
     fn reports(&mut self, events: &mut dyn Events) -> Option<String>;
     /// Becomes readable when there are reports.
     fn wake(&self) -> &Wake;
-    /// Told which process runs the stage now.
-    fn process_started(&mut self, stage: &str, pid: u32);
+    /// Told which process runs the stage now, and which line of its command, counted from 0.
+    fn process_started(&mut self, stage: &str, line: usize, pid: u32);
 }
 
 /// What a stage needs beside itself.
@@ -140,7 +142,7 @@ impl<R: Recorder> Runner<'_, R> {
     }
 
     fn run_lines(&mut self, run: &StageRun<'_>, signals: &mut Signals) -> Result<StageEnd> {
-        for line in command::lines(&run.stage.cmd) {
+        for (number, line) in command::lines(&run.stage.cmd).into_iter().enumerate() {
             self.interrupts.take();
             if self.interrupts.signal().is_some() {
                 self.answer(run, signals, true);
@@ -151,7 +153,8 @@ impl<R: Recorder> Runner<'_, R> {
             });
             let started = command::start(line, run.stage, run.root, &run.environment)
                 .context(|| format!("cannot start '{line}' of stage '{}'", run.stage.name))?;
-            self.recorder.process_started(&run.stage.name, started.id());
+            self.recorder
+                .process_started(&run.stage.name, number, started.id());
             match self.attend(run, signals, started)? {
                 Ended::Stopped(reason) => return Ok(StageEnd::Stopped { reason }),
                 Ended::Exited(status) if !status.success() => {
@@ -178,7 +181,10 @@ impl<R: Recorder> Runner<'_, R> {
             });
         }
         match self.capture(run) {
-            Ok(capture) => self.recorder.submit(capture),
+            Ok(mut capture) => {
+                self.recorder.keep(&mut capture);
+                self.recorder.submit(capture);
+            }
             Err(error) => {
                 self.events.emit(Event::Warning(error.chain()));
                 self.recorder.missed(&error.chain());
@@ -196,7 +202,6 @@ impl<R: Recorder> Runner<'_, R> {
     ) -> Result<Ended> {
         let mut forward_at: Option<(Instant, i32)> = None;
         loop {
-            self.poll(signals, &process, forward_at.map(|(at, _)| at))?;
             let lost = self.recorder.reports(self.events);
             if lost.is_some() {
                 self.capturer.forget();
@@ -238,6 +243,7 @@ impl<R: Recorder> Runner<'_, R> {
                 process.send(Signal::from_named_raw(number).unwrap_or(Signal::TERM));
                 forward_at = None;
             }
+            self.poll(signals, &process, forward_at.map(|(at, _)| at))?;
         }
     }
 

@@ -3,10 +3,10 @@
 //! It lies in `<cache>/git-exp/`, which DVC's `gc` passes over (its objects lie one level below two
 //! letters), so that a copy becomes an object by rename; or in `.dvc/tmp/git-exp/` where the cache is
 //! on another file system than the project, so that training waits for a copy on one disk only.
-//! Beside what the run puts there it holds `lock` and `owner`, the git directory of the run's worktree.
+//! Beside what the run puts there (see [`super::journal`]) it holds `lock` and `owner`, the git directory of the run's worktree.
 
 use super::cache::Cache;
-use super::{durable, leftovers};
+use super::{durable, journal, leftovers};
 use crate::error::{Context, Error, Result};
 use std::fs::{File, TryLockError};
 use std::io;
@@ -34,6 +34,12 @@ impl CaptureDir {
     /// Returns how many bytes can still be written beside the captures.
     pub fn free_space(&self) -> Result<u64> {
         free_space(&self.path)
+    }
+
+    /// Makes a folder in it for the copies of this process, and returns it.
+    pub fn copies(&self) -> Result<PathBuf> {
+        journal::new_copies(&self.path)
+            .context(|| format!("cannot create a folder in '{}'", self.path.display()))
     }
 
     /// Removes the folder with everything in it.

@@ -3,8 +3,8 @@
 use super::cache::Cache;
 use super::dvc_ignore::DvcIgnore;
 use super::memo::{self, Known, Memo, Stat};
-use crate::digest::{self, DirDigest, FileDigest, PathDigest};
-use crate::error::{Context, Error, Result};
+use crate::digest::{self, DirDigest, FileDigest, Format, PathDigest};
+use crate::error::{Context, Error, Kind, Result};
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::fs::Metadata;
@@ -82,6 +82,30 @@ impl Cache {
         };
         memo.save();
         Ok(Some(found))
+    }
+
+    /// Hashes what the cache holds for an entry of `dvc.lock`; `None` if something is missing or damaged.
+    pub fn digest_stored(&self, format: Format, md5: &str) -> Result<Option<PathDigest>> {
+        let doing = || format!("cannot read cache object '{md5}'");
+        let read = |md5: &str| match fs_err::File::open(self.path(format, md5)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            file => digest::read(file?).map(|digest| Some(digest).filter(|d| d.md5(format) == md5)),
+        };
+        if !md5.ends_with(".dir") {
+            let digest = read(md5).context(doing)?;
+            let isexec = false;
+            return Ok(digest.map(|digest| PathDigest::File { digest, isexec }));
+        }
+        let files = match self.listing(format, md5) {
+            Err(error) if matches!(error.kind(), Kind::Missing | Kind::Corrupt) => return Ok(None),
+            files => files?,
+        };
+        let digests = files
+            .into_par_iter()
+            .map(|file| Ok(read(&file.md5)?.map(|digest| (file.relpath, digest))))
+            .collect::<io::Result<Option<Vec<_>>>>()
+            .context(doing)?;
+        Ok(digests.map(|files| PathDigest::Dir(DirDigest::new(files))))
     }
 }
 

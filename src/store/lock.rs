@@ -233,6 +233,7 @@ mod tests {
             baseline,
             pid: std::process::id(),
             stage: None,
+            line: 0,
             child: Process::describe(std::process::id()),
             started: 0,
         };

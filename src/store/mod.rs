@@ -23,6 +23,7 @@ pub mod history;
 mod ini;
 pub mod insert;
 pub mod integrity;
+pub mod journal;
 pub mod leftovers;
 pub mod lock;
 pub(crate) mod lstat;

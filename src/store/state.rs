@@ -50,6 +50,8 @@ pub struct Running {
     pub pid: u32,
     /// The stage that runs, once one was started.
     pub stage: Option<String>,
+    /// Which line of its command, counted from 0.
+    pub line: usize,
     /// The command's process.
     pub child: Option<Process>,
     /// When the run started, in seconds since the epoch.
@@ -72,11 +74,10 @@ impl Process {
     pub fn describe(pid: u32) -> Option<Self> {
         if cfg!(target_os = "linux") {
             let stat = fs_err::read(format!("/proc/{pid}/stat")).ok()?;
-            let boot = fs_err::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
             return Some(Process {
                 pid,
                 start: start_time(&stat)?,
-                boot: boot.trim().to_owned(),
+                boot: boot_id(),
             });
         }
         let number = rustix::process::Pid::from_raw(i32::try_from(pid).ok()?)?;
@@ -94,6 +95,12 @@ impl Process {
     pub fn is_alive(&self) -> bool {
         Process::describe(self.pid).as_ref() == Some(self)
     }
+}
+
+/// Returns what tells this boot of the machine from all others; empty without `/proc`.
+pub fn boot_id() -> String {
+    let id = fs_err::read_to_string("/proc/sys/kernel/random/boot_id");
+    id.map_or_else(|_| String::new(), |id| id.trim().to_owned())
 }
 
 impl Store {
@@ -197,6 +204,7 @@ fn run_value(record: &Running) -> Value {
         "baseline": record.baseline.to_string(),
         "pid": record.pid,
         "stage": record.stage,
+        "line": record.line,
         "child": child.map(|child| json!({
             "pid": child.pid,
             "start": child.start,
@@ -215,6 +223,7 @@ fn run_record(value: &Value) -> Option<Running> {
         baseline: id(value, "baseline")?,
         pid: number(value, "pid")?,
         stage: text(value, "stage"),
+        line: usize::try_from(value.get("line")?.as_u64()?).ok()?,
         child: match child {
             None => None,
             Some(child) => Some(Process {
@@ -303,6 +312,7 @@ mod tests {
             baseline: id_of('b'),
             pid: 12,
             stage: Some("train".to_owned()),
+            line: 1,
             child: Process::describe(std::process::id()),
             started: 1_112_911_993,
         }

@@ -425,7 +425,7 @@ impl From<SavedPath> for String {
     }
 }
 
-mod hex_id {
+pub(super) mod hex_id {
     use crate::id::ObjectId;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 

@@ -29,6 +29,7 @@ mod init;
 mod interop;
 mod interop_show;
 mod interrupts;
+mod killed;
 mod layers;
 mod layout;
 mod list;

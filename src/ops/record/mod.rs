@@ -3,10 +3,15 @@
 //! The experiment ref moves last and by compare-and-swap: that is the moment a checkpoint exists. A
 //! failure, a panic included, is reported and costs that checkpoint only.
 
+mod job;
 mod late;
+mod plan;
 mod queue;
 mod recorder;
+mod recover;
 mod skipped;
 
+pub use plan::pipeline_of;
 pub use queue::{OnProcess, Queue};
 pub use recorder::{Experiment, Finish, Recorded, Recording, StageFacts, free_name};
+pub use recover::{Backlog, recover};

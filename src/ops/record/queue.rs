@@ -1,11 +1,13 @@
 //! The thread between the runner and the recording, and the bound on what waits for it.
 
+use super::job::{Job, Work};
 use super::recorder::{Finish, Recorded, Recording, StageFacts};
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
 use crate::runner::wake::{Wake, Waker, pair};
 use crate::runner::{Capture, Recorder};
-use std::panic::AssertUnwindSafe;
+use crate::store::journal::{EntryKind, Journal, Plan};
+use std::io::BufWriter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -14,20 +16,13 @@ use std::thread::JoinHandle;
 /// How many captures may wait, whatever their size.
 const MOST_ITEMS: u64 = 64;
 
-enum Job {
-    Stage(Box<StageFacts>),
-    Skipped(Box<StageFacts>),
-    Capture(Capture),
-    Finish(Finish, bool),
-}
-
 enum Report {
     Event(Event),
     Failed(String),
 }
 
-/// Told the stage and its process.
-pub type OnProcess = Box<dyn FnMut(&str, u32)>;
+/// Told the stage, which line of its command runs, and its process.
+pub type OnProcess = Box<dyn FnMut(&str, usize, u32)>;
 
 /// Records captures in order while training goes on.
 pub struct Queue {
@@ -40,13 +35,19 @@ pub struct Queue {
     missed: Option<String>,
     thread: Option<JoinHandle<Recording>>,
     on_process: OnProcess,
+    journal: Journal,
+    next_entry: u64,
+    /// The plan of the start, and the stages that were skipped: they are written when a stage starts,
+    /// since before that there is nothing that a kill could cut off.
+    plan: Option<Plan>,
+    skipped: Vec<(u64, Box<StageFacts>)>,
 }
 
 impl Queue {
     /// Starts the thread. At most `bound` bytes wait. `on_process` is told which process runs.
-    ///
-    /// `commits`: whether a capture makes a commit; otherwise only the end of the run does.
     pub fn start(recording: Recording, bound: u64, on_process: OnProcess) -> Result<Self> {
+        let journal = recording.journal.clone();
+        let plan = recording.plan();
         let no_pipe = |error: std::io::Error| Error::io("cannot make a pipe").caused_by(error);
         let (wake, waker) = pair().map_err(no_pipe)?;
         let (jobs, job_queue) = channel();
@@ -68,17 +69,44 @@ impl Queue {
             missed: None,
             thread: Some(thread),
             on_process,
+            journal,
+            next_entry: 1,
+            plan: Some(plan),
+            skipped: Vec::new(),
         })
     }
 
     /// A stage starts.
     pub fn start_stage(&mut self, facts: StageFacts) {
-        self.send(Job::Stage(Box::new(facts)));
+        self.write_held();
+        let number = self
+            .enter(|journal, number| journal.add(number, EntryKind::Stage, |out| facts.write(out)));
+        let work = Work::Stage(Box::new(facts));
+        self.send(Job { number, work });
     }
 
     /// A stage does not have to run.
     pub fn skip_stage(&mut self, facts: StageFacts) {
-        self.send(Job::Skipped(Box::new(facts)));
+        let facts = Box::new(facts);
+        let number = self.next_entry;
+        self.next_entry += 1;
+        self.skipped.push((number, facts.clone()));
+        self.send(Job {
+            number: Some(number),
+            work: Work::Skipped(facts),
+        });
+    }
+
+    /// Writes what the journal lacks; see the fields.
+    fn write_held(&mut self) {
+        if let Some(plan) = self.plan.take() {
+            // Without a plan a kill loses what a failure of the disk would lose anyway.
+            let _not_fatal = self.journal.write_plan(&plan);
+        }
+        for (number, facts) in self.skipped.drain(..) {
+            let write = |out: &mut BufWriter<fs_err::File>| facts.write(out);
+            let _not_fatal = self.journal.add(number, EntryKind::Skipped, write);
+        }
     }
 
     /// Why a checkpoint is missing, if one is.
@@ -95,7 +123,10 @@ impl Queue {
     ) -> Result<(Recorded, Option<String>)> {
         // What is still waiting may fail too, and the note must say so.
         finish.incomplete = self.missed.clone();
-        self.send(Job::Finish(finish, commit));
+        self.send(Job {
+            number: None,
+            work: Work::Finish(finish, commit),
+        });
         self.jobs = None;
         let thread = self
             .thread
@@ -106,6 +137,21 @@ impl Queue {
             .map_err(|_| Error::io("the recorder failed"))?;
         self.reports(events);
         Ok((recording.recorded(), self.missed))
+    }
+
+    /// Returns the number of a new entry of the journal; `None` if it cannot be written: then a kill
+    /// loses what a failure of the disk would lose anyway.
+    fn enter(&mut self, write: impl FnOnce(&Journal, u64) -> Result<()>) -> Option<u64> {
+        let number = self.next_entry;
+        write(&self.journal, number).ok()?;
+        self.next_entry += 1;
+        Some(number)
+    }
+
+    fn count(&self, capture: &Capture) {
+        self.waiting_bytes
+            .fetch_add(capture.bytes, Ordering::AcqRel);
+        self.waiting_items.fetch_add(1, Ordering::AcqRel);
     }
 
     fn send(&self, job: Job) {
@@ -127,11 +173,20 @@ impl Recorder for Queue {
         self.waiting_items.load(Ordering::Acquire) == 0
     }
 
+    fn keep(&mut self, capture: &mut Capture) {
+        capture.number = self.enter(|journal, number| {
+            journal.add(number, EntryKind::Capture, |out| {
+                capture.write_manifest(out)
+            })
+        });
+    }
+
     fn submit(&mut self, capture: Capture) {
-        self.waiting_bytes
-            .fetch_add(capture.bytes, Ordering::AcqRel);
-        self.waiting_items.fetch_add(1, Ordering::AcqRel);
-        self.send(Job::Capture(capture));
+        self.count(&capture);
+        self.send(Job {
+            number: capture.number,
+            work: Work::Capture(capture),
+        });
     }
 
     fn missed(&mut self, reason: &str) {
@@ -160,8 +215,8 @@ impl Recorder for Queue {
         &self.wake
     }
 
-    fn process_started(&mut self, stage: &str, pid: u32) {
-        (self.on_process)(stage, pid);
+    fn process_started(&mut self, stage: &str, line: usize, pid: u32) {
+        (self.on_process)(stage, line, pid);
     }
 }
 
@@ -178,37 +233,22 @@ fn work(
         waker.wake();
     };
     for job in jobs {
-        let bytes = if let Job::Capture(capture) = &job {
-            Some(capture.bytes)
-        } else {
-            None
+        let capture = match &job.work {
+            Work::Capture(capture) => Some((capture.bytes, job.number)),
+            _ => None,
         };
-        let done = std::panic::catch_unwind(AssertUnwindSafe(|| {
-            let mut emit = |event| report(Report::Event(event));
-            match job {
-                Job::Stage(facts) => {
-                    recording.start_stage(*facts);
-                    Ok(())
-                }
-                Job::Skipped(facts) => recording.skip_stage(&facts),
-                Job::Capture(capture) => recording.record(capture, &mut emit),
-                Job::Finish(finish, commit) => recording.finish(&finish, commit, &mut emit),
+        let mut emit = |event| report(Report::Event(event));
+        let done = recording.perform(job, &mut emit);
+        if let Some((bytes, number)) = capture {
+            if let (Err(_), Some(number)) = (&done, number) {
+                recording.give_up(number, EntryKind::Capture);
             }
-        }));
-        if let Some(bytes) = bytes {
             waiting.0.fetch_sub(bytes, Ordering::AcqRel);
             waiting.1.fetch_sub(1, Ordering::AcqRel);
         }
         match done {
-            Ok(Ok(())) => waker.wake(),
-            Ok(Err(error)) => {
-                recording.missed(&error.chain());
-                report(Report::Failed(error.chain()));
-            }
-            Err(_) => {
-                recording.missed("an internal error");
-                report(Report::Failed("an internal error".to_owned()));
-            }
+            Ok(()) => waker.wake(),
+            Err(error) => report(Report::Failed(error.chain())),
         }
     }
     recording

@@ -17,7 +17,9 @@ use crate::runner::Capture;
 use crate::store::Store;
 use crate::store::bstr::BString;
 use crate::store::cache::Cache;
+use crate::store::capture_dir::CaptureDir;
 use crate::store::durable;
+use crate::store::journal::Journal;
 use crate::store::objects::{Batch, EntryKind, TreeChange};
 use crate::store::refs::{Expected, MoveError, RefChange};
 use crate::store::scan::Scanner;
@@ -28,7 +30,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A finished file on the cache's file system.
-type NewFile = (PathBuf, FileDigest);
+struct NewFile {
+    path: PathBuf,
+    digest: FileDigest,
+    /// A copy of the capture, not a file that was made of its bytes.
+    is_copy: bool,
+}
 
 /// The experiment that a run adds to.
 #[derive(Debug, Clone)]
@@ -55,6 +62,25 @@ pub struct Experiment {
     pub number: u64,
     /// `Exp-Fork-Of` of its first commit.
     pub fork_of: Option<Fork>,
+}
+
+impl Experiment {
+    /// Describes an experiment without a checkpoint that starts at its baseline.
+    pub fn new(name: ExperimentName, id: String, baseline: ObjectId) -> Self {
+        Experiment {
+            name,
+            id,
+            baseline,
+            parent: baseline,
+            expected: Expected::Absent,
+            replaces: None,
+            notes: None,
+            notes_at: None,
+            inherited: Vec::new(),
+            number: 1,
+            fork_of: None,
+        }
+    }
 }
 
 /// What is known of a stage when it starts: read once, for `dvc.lock` and for the note.
@@ -117,10 +143,27 @@ pub struct Recording {
     pub(super) last_note: Option<Note>,
     /// Found by late looks, and not yet in a tree that will not be lost.
     pub(super) late: BTreeSet<BString>,
+    pub(super) journal: Journal,
+    /// The code as it was when the run started.
+    pub(super) started: ObjectId,
+    /// The stages of the run.
+    pub(super) stages: Vec<String>,
+    /// The entry of the stage that runs.
+    pub(super) stage_entry: Option<u64>,
+    /// Entries of skipped stages that no plan tells yet.
+    pub(super) skipped: Vec<u64>,
+    /// The entry that is being recorded.
+    entry: Option<u64>,
+    /// What copies of that entry hash to, where a killed recorder has moved them into the cache.
+    moved: HashMap<PathBuf, FileDigest>,
+    /// Goes on for a killed recorder: what that one knew of unchanged outputs is looked up.
+    pub(super) recalls: bool,
+    /// The workspace's `dvc.lock` is somebody else's by now.
+    pub(super) leaves_lockfile: bool,
 }
 
 impl Recording {
-    /// Starts a recording on `tree`, the code as it is run. `committed_tree` is that of the checkpoint a resumed run goes on from.
+    /// Starts a recording on `tree`, the code as it is run, with copies and journal in `folder`.
     #[allow(
         clippy::too_many_arguments,
         reason = "each is one fact about the run; a struct of them would be this one"
@@ -133,9 +176,9 @@ impl Recording {
         scanner: Scanner,
         tree: ObjectId,
         lockfile: Lockfile,
-        copies: PathBuf,
-    ) -> Self {
-        Recording {
+        folder: &CaptureDir,
+    ) -> Result<Self> {
+        Ok(Recording {
             store,
             cache,
             format,
@@ -150,7 +193,7 @@ impl Recording {
             reported: Arc::default(),
             reported_before: Vec::new(),
             metrics: BTreeMap::new(),
-            copies,
+            copies: folder.copies()?,
             facts: None,
             outs: IndexMap::new(),
             deps: IndexMap::new(),
@@ -161,7 +204,32 @@ impl Recording {
             missed: None,
             last_note: None,
             late: BTreeSet::new(),
-        }
+            journal: folder.journal(),
+            started: tree,
+            stages: Vec::new(),
+            stage_entry: None,
+            skipped: Vec::new(),
+            entry: None,
+            moved: HashMap::new(),
+            recalls: false,
+            leaves_lockfile: false,
+        })
+    }
+
+    /// Returns the folder for the copies of captures.
+    pub fn copies(&self) -> &Path {
+        &self.copies
+    }
+
+    /// Returns what knows the files that git tracks.
+    pub fn scanner(&self) -> &Scanner {
+        &self.scanner
+    }
+
+    /// The stages of this run, in order.
+    pub fn with_stages(mut self, stages: Vec<String>) -> Self {
+        self.stages = stages;
+        self
     }
 
     /// What `-M` gave.
@@ -201,6 +269,15 @@ impl Recording {
             count: self.count,
             name: self.experiment.name.as_str().to_owned(),
         }
+    }
+
+    /// What follows is about this entry of the journal.
+    pub(super) fn start_entry(&mut self, number: Option<u64>) {
+        self.entry = number;
+        self.moved = match number.filter(|_| self.recalls) {
+            Some(number) => self.journal.digests(number),
+            None => HashMap::new(),
+        };
     }
 
     /// A stage starts: its captures follow.
@@ -317,6 +394,9 @@ impl Recording {
     /// A checkpoint could not be recorded; the tip's note will say so.
     pub fn missed(&mut self, reason: &str) {
         self.missed.get_or_insert_with(|| reason.to_owned());
+        // Captures that wait already may say 'unchanged' of what has just been lost.
+        self.digests.clear();
+        self.recalls = false;
     }
 
     fn tip_note(&self, tip: ObjectId) -> Result<Option<Note>> {
@@ -432,6 +512,7 @@ impl Recording {
             record.experiment_id = self.experiment.id.clone();
             self.store.set_run_record(Some(&record))?;
         }
+        self.save_plan();
         Ok(())
     }
 
@@ -461,7 +542,7 @@ impl Recording {
         }
     }
 
-    fn note(&self, number: u64) -> Note {
+    pub(super) fn note(&self, number: u64) -> Note {
         Note {
             id: self.experiment.id.clone(),
             number,
@@ -480,6 +561,9 @@ impl Recording {
     }
 
     fn write_lockfile(&self, text: &str, events: &mut dyn FnMut(Event)) -> Result<()> {
+        if self.leaves_lockfile {
+            return Ok(());
+        }
         let path = self.store.project()?.join("dvc.lock");
         let now = fs_err::read(&path).ok();
         if now.as_deref() == Some(text.as_bytes()) {
@@ -505,21 +589,28 @@ impl Recording {
             self.tree_changes(batch, &tree_path, &content, changes)?;
         }
         self.show_output(&output.path, &content);
-        let Some((mut digest, files)) = self.digest(&output.path, content)? else {
-            self.outs.shift_remove(&output.path);
-            self.digests.remove(&output.path);
-            return Ok(None);
-        };
         let before = old
             .outs
             .iter()
             .find(|entry| entry.path == output.path)
             .and_then(|entry| entry.hash.as_ref());
+        let Some((mut digest, files)) = self.digest(output, content, before)? else {
+            self.outs.shift_remove(&output.path);
+            self.digests.remove(&output.path);
+            return Ok(None);
+        };
         let format = kept_format(before, &digest).unwrap_or(self.format);
         if output.cache {
+            if let Some(entry) = self.entry {
+                let copies = files.iter().filter(|file| file.is_copy);
+                let copies: Vec<_> = copies
+                    .map(|file| (file.path.clone(), file.digest.clone()))
+                    .collect();
+                self.journal.add_digests(entry, &copies)?;
+            }
             let named: Vec<(PathBuf, String)> = files
                 .into_iter()
-                .map(|(file, digest)| (file, digest.md5(format).to_owned()))
+                .map(|file| (file.path, file.digest.md5(format).to_owned()))
                 .collect();
             // A text of other line ends may stand there under DVC 2's name: the note tells its sha256.
             for (name, stored) in self.cache.insert_all(&named, format)? {
@@ -556,11 +647,16 @@ impl Recording {
     /// Hashes captured files; returns those whose bytes are not known yet, as files with their md5 names.
     fn digest(
         &mut self,
-        path: &str,
+        output: &Output,
         content: CapturedContent,
+        before: Option<&LockedHash>,
     ) -> Result<Option<(PathDigest, Vec<NewFile>)>> {
-        let lost = || Error::io(format!("the last copy of '{path}' could not be recorded"));
-        let known = self.digests.get(path).cloned();
+        let path = &output.path;
+        let lost = || Error::corrupt(format!("the last copy of '{path}' could not be recorded"));
+        let known = match self.digests.get(path) {
+            Some(known) => Some(known.clone()),
+            None => self.recall(output, before)?,
+        };
         let mut files = Vec::new();
         let digest = match content {
             CapturedContent::Missing => return Ok(None),
@@ -601,28 +697,47 @@ impl Recording {
     }
 
     fn hash(&mut self, content: Content, files: &mut Vec<NewFile>) -> Result<FileDigest> {
-        let (digest, file) = match content {
+        let doing = || "cannot read a captured copy".to_owned();
+        let (digest, path, is_copy) = match content {
             Content::Bytes(bytes) => {
                 let path = self.copies.join(format!("r{}", self.next_copy));
                 self.next_copy += 1;
                 fs_err::write(&path, &bytes)
                     .context(|| "cannot write to the cache's file system".to_owned())?;
-                (digest::bytes(&bytes), path)
+                (digest::bytes(&bytes), path, false)
             }
             Content::Copy { path, .. } => {
-                let file = fs_err::File::open(&path)
-                    .context(|| "cannot read a captured copy".to_owned())?;
-                (
-                    digest::read(file).context(|| "cannot read a captured copy".to_owned())?,
-                    path,
-                )
+                let file = match fs_err::File::open(&path) {
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                        return self.moved(&path);
+                    }
+                    file => file.context(doing)?,
+                };
+                (digest::read(file).context(doing)?, path, true)
             }
             Content::Unchanged | Content::Link(_) => {
                 return Err(Error::io("a captured file has no bytes"));
             }
         };
-        files.push((file, digest.clone()));
+        files.push(NewFile {
+            path,
+            digest: digest.clone(),
+            is_copy,
+        });
         Ok(digest)
+    }
+
+    /// Returns what a copy hashes to that is not there any more because it is in the cache already.
+    fn moved(&self, copy: &Path) -> Result<FileDigest> {
+        let is_stored = |digest: &&FileDigest| {
+            let mut formats = [Format::V2, Format::V3].into_iter();
+            formats.any(|format| {
+                let md5 = digest.md5(format);
+                self.cache.has(format, md5, Some(digest.size))
+            })
+        };
+        let digest = self.moved.get(copy).filter(is_stored).cloned();
+        digest.ok_or_else(|| Error::corrupt("a captured copy is gone"))
     }
 
     fn tree_changes(

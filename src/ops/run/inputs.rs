@@ -33,7 +33,10 @@ impl Inputs {
             }
         };
         let edits = assign(project, set_params)?;
-        let params = read_params(project, &pipeline, &edits)?;
+        let params = read_params(&pipeline, |file| match edits.get(file) {
+            Some(text) => Ok(Some(text.clone())),
+            None => read_optional(&project.join(file)),
+        })?;
         let lockfile = match read_optional(&project.join("dvc.lock"))? {
             Some(text) => Lockfile::parse(&text, "dvc.lock")?,
             None => Lockfile::default(),
@@ -44,6 +47,12 @@ impl Inputs {
             edits,
             lockfile,
         })
+    }
+
+    /// Returns the files that are metrics.
+    pub fn metric_files(&self) -> Vec<String> {
+        let files = self.pipeline.metric_files();
+        files.into_iter().map(str::to_owned).collect()
     }
 
     /// Returns the params files as the note has them.
@@ -94,28 +103,23 @@ fn assign(project: &Path, set_params: &[String]) -> Result<BTreeMap<String, Stri
 }
 
 fn read_params(
-    project: &Path,
     pipeline: &Pipeline,
-    edits: &BTreeMap<String, String>,
+    read: impl Fn(&str) -> Result<Option<String>>,
 ) -> Result<IndexMap<String, ParamsFile>> {
     let mut files: Vec<String> = pipeline
         .param_files()
         .keys()
         .map(|file| (*file).to_owned())
         .collect();
-    if files.is_empty() && project.join(params::DEFAULT_FILE).exists() {
+    if files.is_empty() {
         files.push(params::DEFAULT_FILE.to_owned());
     }
-    let mut read = IndexMap::new();
+    let mut params = IndexMap::new();
     for file in files {
-        let text = match edits.get(&file) {
-            Some(text) => Some(text.clone()),
-            None => read_optional(&project.join(&file))?,
-        };
-        if let Some(text) = text {
+        if let Some(text) = read(&file)? {
             let parsed = ParamsFile::parse(&file, text.as_bytes())?;
-            read.insert(file, parsed);
+            params.insert(file, parsed);
         }
     }
-    Ok(read)
+    Ok(params)
 }

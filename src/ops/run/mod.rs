@@ -9,20 +9,17 @@ mod facts;
 mod inputs;
 mod origin;
 mod restore;
+mod session;
 mod stages;
 
-use crate::digest::Format;
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::{Event, Events, RunMode, RunStart};
 use crate::experiment::ExperimentName;
 use crate::id::ObjectId;
-use crate::ops::record::{OnProcess, Queue, Recorded, Recording};
-use crate::ops::{apply, claim, ignore, reported};
+use crate::ops::record::{OnProcess, Recording};
+use crate::ops::{claim, ignore, reported};
 use crate::pipeline::{Pipeline, Reach, Stage};
-use crate::runner::capture::Capturer;
-use crate::runner::reports::Reports;
-use crate::runner::written::WrittenFiles;
-use crate::runner::{Interrupts, Runner, maintenance};
+use crate::runner::Interrupts;
 use crate::store::Store;
 use crate::store::durable;
 use crate::store::scan::{PathSet, Scanner};
@@ -31,11 +28,11 @@ use carried::Before;
 use inputs::Inputs;
 use origin::{Origin, Question};
 use restore::Restorer;
-use stages::{Outcome, Stages};
+use session::Session;
+use stages::Stages;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// What `git exp run` was asked for.
 #[derive(Debug, Clone, Default)]
@@ -91,7 +88,7 @@ pub fn run(store: &Store, options: &Options, events: &mut dyn Events) -> Result<
     store.check_identity()?;
     store.head()?.require_commit()?;
     store.project()?;
-    let _lock = claim::claim(store, "run")?;
+    let _lock = claim::claim(store, "run", events)?;
     run_claimed(store, options, events)
 }
 
@@ -103,8 +100,6 @@ pub fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) ->
         Some(from) => from.baseline,
         None => store.head()?.require_commit()?,
     };
-    // What a killed run left: its record would make it look alive under our lock.
-    store.set_run_record(None)?;
     let name = options
         .name
         .as_deref()
@@ -173,9 +168,6 @@ pub fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) ->
             dir.display()
         )));
     }
-    for leftover in cache.leftover_captures(store.git_dir())? {
-        leftover.remove()?;
-    }
     store.clear_leftovers_in(folders_of_outputs(&project, &stages))?;
     let format = store.dvc_format(&cache)?;
     let restorer = Restorer {
@@ -194,16 +186,8 @@ pub fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) ->
         from: origin.from,
         loads,
     }));
-    // DVCLive from 2.16 on writes into the inner one; nobody could watch it if it were made later.
-    fs_err::create_dir_all(project.join(".dvc/tmp/exps/run"))
-        .context(|| "cannot prepare '.dvc/tmp'".to_owned())?;
-    let mut interrupts = Interrupts::catch().context(|| "cannot catch signals".to_owned())?;
-    let tracked: Arc<[PathBuf]> = scanner
-        .paths()
-        .map(|path| PathBuf::from(path.to_string()))
-        .collect();
-    let writes = WrittenFiles::new(store.worktree(), tracked.clone());
-    let classify = code::classifier(store, &inputs, outputs, &tracked);
+    let interrupts = Interrupts::catch().context(|| "cannot catch signals".to_owned())?;
+    let tracked = session::tracked(&scanner);
     let before = Before {
         store,
         from: origin.from,
@@ -213,7 +197,15 @@ pub fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) ->
     let reported = reported::in_workspace(&project, &inputs.pipeline);
     let reported = PathSet::new(reported.iter().map(|path| store.tree_path(path)));
     let reported = before.reported(&reported, &mut scanner)?;
-    let copies = cache.capture_dir(store.git_dir())?;
+    let session = Session {
+        store,
+        project: &project,
+        format,
+        inputs: &inputs,
+        tracked,
+        outputs,
+        folder: cache.capture_dir(store.git_dir())?,
+    };
     let recording = Recording::new(
         store.clone(),
         cache.clone(),
@@ -222,86 +214,25 @@ pub fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) ->
         scanner,
         tree,
         lockfile.clone(),
-        copies.path().to_owned(),
-    )
+        &session.folder,
+    )?
     .with_message(options.message.clone())
-    .with_files(
-        inputs.param_data(),
-        inputs
-            .pipeline
-            .metric_files()
-            .into_iter()
-            .map(str::to_owned)
-            .collect(),
-    )
+    .with_files(inputs.param_data(), inputs.metric_files())
     .with_reported(reported)
+    .with_stages(stages.iter().map(|stage| stage.name.clone()).collect())
     .resuming(origin.resumed_tree(store)?);
-    // Before the record says that there is somebody to ask.
-    let requests = store.requests()?;
-    let mut queue = Queue::start(
-        recording,
-        store.settings().pending,
-        record_process(store, &origin),
-    )?;
-    let outcome = {
-        let mut runner = Runner {
-            interrupts: &mut interrupts,
-            recorder: &mut queue,
-            events,
-            capturer: Capturer::new(&project, copies.path(), store.settings().trust_stat),
-            writes,
-            requests,
-            reports: reports(store, &project, &inputs.pipeline, &tracked),
-            named: BTreeSet::new(),
-            late: None,
-        };
-        let stage_runs = Stages {
-            store,
-            project: &project,
-            options,
-            inputs: &inputs,
-            lockfile: &lockfile,
-            restorer: &restorer,
-            environment: environment(&project, &origin),
-            classify: &classify,
-        };
-        stage_runs.visit(&stages, &mut runner)
+    let ready = session.ready(interrupts, recording, record_process(store, &origin))?;
+    let stage_runs = Stages {
+        store,
+        project: &project,
+        options,
+        inputs: &inputs,
+        lockfile: &lockfile,
+        restorer: &restorer,
+        environment: environment(&project, &origin),
     };
-    let Outcome {
-        finish,
-        complete,
-        mut failure,
-    } = outcome;
-    let (recorded, missed) = queue.finish(finish, complete, events)?;
-    hand_over(store, format, &recorded, events);
-    // The run is over: what cannot be tidied up now, the next command does.
-    for tidied in [store.set_run_record(None), copies.remove()] {
-        if let Err(error) = tidied {
-            events.emit(Event::Warning(error.chain()));
-        }
-    }
-    if failure.is_none()
-        && let Some(reason) = missed
-    {
-        failure = Some(Failure {
-            kind: Kind::CheckpointsMissing,
-            message: format!("the stages finished, but checkpoints are missing: {reason}"),
-            hints: Vec::new(),
-        });
-    }
-    let to_add = match recorded.tip {
-        Some(tip) => changes::to_add(store, &inputs.pipeline, tip).unwrap_or_else(|error| {
-            events.emit(Event::Warning(error.chain()));
-            Vec::new()
-        }),
-        None => Vec::new(),
-    };
-    Ok(Report {
-        experiment: recorded.tip.map(|_| recorded.name),
-        tip: recorded.tip,
-        checkpoints: recorded.count,
-        to_add,
-        failure,
+    session.play(ready, events, |runner, classify| {
+        stage_runs.visit(&stages, runner, classify)
     })
 }
 
@@ -345,23 +276,6 @@ pub(crate) fn say_what_would_run(stages: &[&Stage], events: &mut dyn Events) {
     }
 }
 
-/// What training code reports in `dvc.yaml` files, those included that git tracks anywhere.
-fn reports(store: &Store, project: &Path, pipeline: &Pipeline, tracked: &[PathBuf]) -> Reports {
-    let prefix = store.prefix().to_owned();
-    let others = tracked.iter().filter_map(|path| {
-        let inner = path.to_str()?.strip_prefix(&prefix)?;
-        inner.ends_with("/dvc.yaml").then(|| inner.to_owned())
-    });
-    let admits = {
-        let store = store.clone();
-        Box::new(move |path: &str, is_dir: bool| {
-            let tree_path = store.tree_path(path);
-            !store.is_ignored(&tree_path, is_dir).unwrap_or(true)
-        })
-    };
-    Reports::new(project, pipeline, others, admits)
-}
-
 fn environment(project: &Path, origin: &Origin) -> Vec<(String, OsString)> {
     let experiment = &origin.experiment;
     let mut variables: Vec<(String, OsString)> = vec![
@@ -388,11 +302,12 @@ fn record_process(store: &Store, origin: &Origin) -> OnProcess {
         baseline: origin.experiment.baseline,
         pid: std::process::id(),
         stage: None,
+        line: 0,
         child: None,
         started: store.now(),
     };
     let store = store.clone();
-    Box::new(move |stage: &str, pid: u32| {
+    Box::new(move |stage: &str, line: usize, pid: u32| {
         // The name may have changed meanwhile: see the recorder's lost compare-and-swap.
         let now = store
             .run_record()
@@ -401,23 +316,11 @@ fn record_process(store: &Store, origin: &Origin) -> OnProcess {
             .unwrap_or_else(|| record.clone());
         let now = Running {
             stage: Some(stage.to_owned()),
+            line,
             child: Process::describe(pid),
             ..now
         };
         // Only 'status' and the search for orphans read it; training must not fail for it.
         let _not_fatal = store.set_run_record(Some(&now));
     })
-}
-
-/// Leaves what DVC 2.58 needs to go on, and packs what has become much. The run is over and good: what
-/// fails here is a warning.
-fn hand_over(store: &Store, format: Format, recorded: &Recorded, events: &mut dyn Events) {
-    let Some(tip) = recorded.tip else { return };
-    if let Err(error) = apply::tell_dvc(store, tip, format) {
-        events.emit(Event::Warning(format!(
-            "DVC 2 will not go on from here: {}",
-            error.chain()
-        )));
-    }
-    maintenance::start_if_due(store);
 }

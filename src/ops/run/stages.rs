@@ -32,12 +32,10 @@ pub struct Stages<'a> {
     pub restorer: &'a Restorer<'a>,
     /// The variables that every stage gets.
     pub environment: Vec<(String, OsString)>,
-    /// What a written tracked file is.
-    pub classify: &'a dyn Fn(&Path) -> WrittenFile,
 }
 
 /// How the stages ended.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Outcome {
     /// What the tip's note will say.
     pub finish: Finish,
@@ -49,29 +47,18 @@ pub struct Outcome {
 
 impl Stages<'_> {
     /// Visits `stages` in order. What fails in between ends the run, not the recording of what was saved.
-    pub fn visit(&self, stages: &[&Stage], runner: &mut Runner<'_, Queue>) -> Outcome {
-        let mut outcome = Outcome {
-            finish: Finish {
-                status: Some(Status::Done),
-                ..Finish::default()
-            },
-            complete: true,
-            failure: None,
-        };
+    pub fn visit(
+        &self,
+        stages: &[&Stage],
+        runner: &mut Runner<'_, Queue>,
+        classify: &dyn Fn(&Path) -> WrittenFile,
+    ) -> Outcome {
+        let mut outcome = Outcome::default();
         self.pass_by(stages, runner);
         for stage in stages {
-            match self.visit_one(stage, runner) {
-                Ok(end) => outcome.take(stage, end),
-                Err(error) => outcome.fail(Failure::of(&error), None),
-            }
-            if let Some(signal) = runner.interrupts.signal() {
-                outcome.finish.status = Some(Status::Interrupted);
-                outcome.failure = Some(Failure {
-                    kind: Kind::Interrupted(signal),
-                    message: "interrupted".to_owned(),
-                    hints: Vec::new(),
-                });
-            }
+            let end = self.visit_one(stage, runner, classify);
+            outcome.take_or_fail(stage, end);
+            outcome.interrupted_by(runner.interrupts.signal());
             if outcome.failure.is_some() {
                 break;
             }
@@ -92,7 +79,12 @@ impl Stages<'_> {
         }
     }
 
-    fn visit_one(&self, stage: &Stage, runner: &mut Runner<'_, Queue>) -> Result<StageEnd> {
+    fn visit_one(
+        &self,
+        stage: &Stage,
+        runner: &mut Runner<'_, Queue>,
+        classify: &dyn Fn(&Path) -> WrittenFile,
+    ) -> Result<StageEnd> {
         let cache = self.restorer.cache;
         let facts = facts::collect(
             self.project,
@@ -115,28 +107,38 @@ impl Stages<'_> {
             stage: stage.name.clone(),
         });
         self.restorer.before_stage(stage, runner.events)?;
-        let checkpoints = stage.has_checkpoint();
         let mut environment = self.environment.clone();
-        if checkpoints {
+        if stage.has_checkpoint() {
             environment.push(("DVC_CHECKPOINT".into(), "1".into()));
         }
         environment.extend(live_variables(stage));
         runner.recorder.start_stage(facts);
         runner.run_stage(&StageRun {
-            stage,
-            root: self.project,
-            worktree: self.store.worktree(),
-            folder: Path::new(self.store.prefix()),
             environment,
-            signal_file: self.project.join(".dvc/tmp/DVC_CHECKPOINT"),
-            step_file: self
-                .project
-                .join(".dvc/tmp/exps/run/DVCLIVE_STEP_COMPLETED"),
-            checkpoints,
-            sync: self.store.settings().sync,
-            stop_on_error: self.store.settings().stop_on_error,
-            classify: self.classify,
+            ..stage_run(self.store, self.project, stage, classify)
         })
+    }
+}
+
+/// Describes a stage to the runner, without the environment of its command.
+pub(super) fn stage_run<'a>(
+    store: &'a Store,
+    project: &'a Path,
+    stage: &'a Stage,
+    classify: &'a dyn Fn(&Path) -> WrittenFile,
+) -> StageRun<'a> {
+    StageRun {
+        stage,
+        root: project,
+        worktree: store.worktree(),
+        folder: Path::new(store.prefix()),
+        environment: Vec::new(),
+        signal_file: project.join(".dvc/tmp/DVC_CHECKPOINT"),
+        step_file: project.join(".dvc/tmp/exps/run/DVCLIVE_STEP_COMPLETED"),
+        checkpoints: stage.has_checkpoint(),
+        sync: store.settings().sync,
+        stop_on_error: store.settings().stop_on_error,
+        classify,
     }
 }
 
@@ -153,7 +155,40 @@ fn live_variables(stage: &Stage) -> Vec<(String, OsString)> {
     ]
 }
 
+impl Default for Outcome {
+    /// All went well.
+    fn default() -> Self {
+        Outcome {
+            finish: Finish {
+                status: Some(Status::Done),
+                ..Finish::default()
+            },
+            complete: true,
+            failure: None,
+        }
+    }
+}
+
 impl Outcome {
+    /// Takes over how a stage ended, or why it could not run.
+    pub fn take_or_fail(&mut self, stage: &Stage, end: Result<StageEnd>) {
+        match end {
+            Ok(end) => self.take(stage, end),
+            Err(error) => self.fail(Failure::of(&error), None),
+        }
+    }
+
+    /// A signal that stopped the run says more than how its stage ended.
+    pub fn interrupted_by(&mut self, signal: Option<i32>) {
+        let Some(signal) = signal else { return };
+        self.finish.status = Some(Status::Interrupted);
+        self.failure = Some(Failure {
+            kind: Kind::Interrupted(signal),
+            message: "interrupted".to_owned(),
+            hints: Vec::new(),
+        });
+    }
+
     fn fail(&mut self, failure: Failure, exit: Option<i32>) {
         self.complete = false;
         self.finish.status = Some(Status::Failed);

@@ -27,6 +27,7 @@ mod project;
 pub use outcome::{Looked, Outcome};
 pub use process::{Running, group_is_gone, has_ended, wait_for};
 
+use rustix::process::Pid;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -243,6 +244,20 @@ impl TestRepo {
             "experiments called '{name}': {list}"
         );
         list
+    }
+
+    /// Returns the ids of the runner and of the command of the run that is, or was, at work here.
+    pub fn processes(&self) -> Option<(Pid, Pid)> {
+        let text = std::fs::read(self.root.join(".git/git-exp/run.json")).ok()?;
+        let record: serde_json::Value = serde_json::from_slice(&text).ok()?;
+        let pid = |value: &serde_json::Value| Pid::from_raw(value.as_i64()? as i32);
+        Some((pid(&record["pid"])?, pid(&record["child"]["pid"])?))
+    }
+
+    /// Whether `git exp status` says that a run is at work.
+    pub fn is_running(&self) -> bool {
+        let status = self.ask("exp status --porcelain");
+        status.lines().any(|line| line.starts_with("running\t"))
     }
 
     /// Asks git whether all is well and untouched; see the top of this file.

@@ -1,0 +1,144 @@
+//! The jobs of a recording: how each is done, and how it stands in the journal until it is.
+
+use super::recorder::{Finish, Recording, StageFacts};
+use crate::capture::Capture;
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::lockfile::Lockfile;
+use crate::pipeline::Pipeline;
+use crate::store::journal::{Entry, EntryKind};
+use std::io::Write;
+use std::panic::AssertUnwindSafe;
+
+/// Something to record.
+pub(super) struct Job {
+    /// Its entry in the journal, if it stands there.
+    pub number: Option<u64>,
+    pub work: Work,
+}
+
+pub(super) enum Work {
+    /// A stage starts: captures of it follow.
+    Stage(Box<StageFacts>),
+    /// A stage does not have to run.
+    Skipped(Box<StageFacts>),
+    Capture(Capture),
+    /// The run is over; whether what is not committed yet shall be.
+    Finish(Finish, bool),
+}
+
+impl Work {
+    fn kind(&self) -> Option<EntryKind> {
+        match self {
+            Work::Stage(_) => Some(EntryKind::Stage),
+            Work::Skipped(_) => Some(EntryKind::Skipped),
+            Work::Capture(_) => Some(EntryKind::Capture),
+            Work::Finish(..) => None,
+        }
+    }
+}
+
+impl Job {
+    /// Reads an entry of the journal; `pipeline` is that of its run.
+    pub fn read(entry: &Entry, pipeline: &Pipeline) -> Result<Self> {
+        let facts = || StageFacts::parse(&entry.bytes, pipeline).map(Box::new);
+        let work = match entry.kind {
+            EntryKind::Stage => Work::Stage(facts()?),
+            EntryKind::Skipped => Work::Skipped(facts()?),
+            EntryKind::Capture => Work::Capture(Capture::parse_manifest(&entry.bytes)?),
+        };
+        Ok(Job {
+            number: Some(entry.number),
+            work,
+        })
+    }
+}
+
+impl StageFacts {
+    /// Writes them as a `dvc.lock` with this stage only.
+    pub(super) fn write(&self, out: &mut impl Write) -> std::io::Result<()> {
+        let mut lockfile = Lockfile::default();
+        lockfile.set(&self.stage.name, self.entry.clone());
+        out.write_all(lockfile.to_text().as_bytes())
+    }
+
+    fn parse(text: &[u8], pipeline: &Pipeline) -> Result<Self> {
+        let damaged = || Error::corrupt("the journal of the run is damaged");
+        let text = std::str::from_utf8(text).map_err(|_| damaged())?;
+        let lockfile = Lockfile::parse(text, "the journal of the run")?;
+        let (name, entry) = lockfile.stages.into_iter().next().ok_or_else(damaged)?;
+        let mut stages = pipeline.stages.iter();
+        let stage = stages
+            .find(|stage| stage.name == name)
+            .ok_or_else(damaged)?;
+        Ok(StageFacts {
+            stage: stage.clone(),
+            entry,
+        })
+    }
+}
+
+impl Recording {
+    /// Does a job, and takes its entry out of the journal when what it did is safe without it.
+    ///
+    /// An error, a caught panic included, costs this checkpoint only; the entry stays until
+    /// [`Recording::give_up`].
+    pub(super) fn perform(&mut self, job: Job, events: &mut dyn FnMut(Event)) -> Result<()> {
+        let kind = job.work.kind();
+        let count = self.count;
+        self.start_entry(job.number);
+        let done = std::panic::catch_unwind(AssertUnwindSafe(|| match job.work {
+            Work::Stage(facts) => {
+                self.start_stage(*facts);
+                Ok(())
+            }
+            Work::Skipped(facts) => self.skip_stage(&facts),
+            Work::Capture(capture) => self.record(capture, events),
+            Work::Finish(finish, commit) => self.finish(&finish, commit, events),
+        }));
+        let done = done.unwrap_or_else(|_| Err(Error::io("an internal error")));
+        if let Err(error) = &done {
+            self.missed(&error.chain());
+            return done;
+        }
+        let Some(number) = job.number else {
+            return Ok(());
+        };
+        match kind {
+            // It says what the stage's captures are about as long as they come.
+            Some(EntryKind::Stage) => {
+                self.save_plan_of_skipped();
+                if let Some(before) = self.stage_entry.replace(number) {
+                    self.give_up(before, EntryKind::Stage);
+                }
+            }
+            Some(EntryKind::Skipped) => self.skipped.push(number),
+            Some(EntryKind::Capture) => {
+                // What is committed, the experiment's tip tells.
+                if self.count == count {
+                    self.save_plan();
+                }
+                self.give_up(number, EntryKind::Capture);
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Puts what skipped stages have into the plan, once a stage starts and there is one.
+    fn save_plan_of_skipped(&mut self) {
+        let skipped = std::mem::take(&mut self.skipped);
+        if !skipped.is_empty() {
+            self.save_plan();
+        }
+        for number in skipped {
+            self.give_up(number, EntryKind::Skipped);
+        }
+    }
+
+    /// Takes an entry out of the journal: it has been recorded, or cannot be.
+    pub(super) fn give_up(&self, number: u64, kind: EntryKind) {
+        // One that stays is recorded once more after a kill, which changes nothing.
+        let _stays = self.journal.remove(number, kind);
+    }
+}
