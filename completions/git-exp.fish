@@ -99,6 +99,7 @@ complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -s f -l force -d
 complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -s s -l single-item -d 'Run the named stages only, not what they depend on'
 complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -l downstream -d 'Run the named stages and all that depend on them'
 complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -l dry -d 'Say what would run, and change nothing'
+complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -l attach -d 'Go on answering training whose run was killed'
 complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -s q -l quiet -d 'Print results and errors, no status'
 complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -s v -l verbose -d 'Print more about what is done'
 complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -l version -d 'Print the version'

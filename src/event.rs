@@ -11,6 +11,15 @@ pub enum Event {
     Status(String),
     /// A new run starts: nothing to build on.
     RunStarts(RunStart),
+    /// A killed run is gone on with: its training lives.
+    Attached {
+        /// The experiment.
+        name: String,
+        /// The stage that trains.
+        stage: String,
+        /// The process of its command.
+        pid: u32,
+    },
     /// A stage starts.
     StageStarts {
         /// Its name.

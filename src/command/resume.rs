@@ -4,7 +4,7 @@ use super::run::{present, reach};
 use crate::cli::Context;
 use crate::error::{Error, Result};
 use crate::ops::resume;
-use crate::ops::run::Options;
+use crate::ops::run::{Options, attach};
 
 /// Go on with an experiment or a checkpoint
 ///
@@ -18,6 +18,11 @@ use crate::ops::run::Options;
 ///
 /// The newest checkpoint of an experiment, unchanged, lets the same experiment grow. An earlier one,
 /// or one that a param is set for, starts a fork of it: a new experiment.
+///
+/// When the process of a run was killed and its training lives on, it waits at its next signal.
+/// --attach goes on with it: answers it, records its checkpoints on the same experiment with the code
+/// that it was started with, and returns when it has ended, with status 1: how it ended only
+/// the killed process could know. Stages after it do not run. Ctrl-C reaches it as in a run.
 ///
 /// Unsaved code and params are a reason to refuse, as for 'git exp apply'; 'git exp undo' brings
 /// back what was in the workspace before.
@@ -51,10 +56,20 @@ pub struct Args {
     /// Say what would run, and change nothing
     #[arg(long)]
     dry: bool,
+    /// Go on answering training whose run was killed
+    #[arg(long, conflicts_with_all = [
+        "revision", "targets", "name", "set_param", "force", "message", "single_item",
+        "downstream", "dry",
+    ])]
+    attach: bool,
 }
 
 /// Runs the command.
 pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
+    if args.attach {
+        let store = ctx.store()?;
+        return present(&ctx.out, |events| attach(store, events));
+    }
     if args.targets.is_empty() && (args.single_item || args.downstream) {
         return Err(Error::usage(
             "'--single-item' and '--downstream' need a stage",

@@ -112,6 +112,10 @@ pub(super) fn say(out: &Out, event: Event) {
         Event::Warning(text) => out.warning(&text),
         Event::Status(text) => out.status(&text),
         Event::RunStarts(start) => line(out, &starts(&start)),
+        Event::Attached { name, stage, pid } => line(
+            out,
+            &format!("Experiment '{name}': attached to stage '{stage}' (process {pid})"),
+        ),
         Event::StageStarts { stage } => line(out, &format!("Running stage '{stage}':")),
         Event::CommandStarts { line: command } => line(out, &format!("> {command}")),
         Event::StageSkipped { stage } => {

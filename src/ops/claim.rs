@@ -6,7 +6,7 @@ use crate::event::Events;
 use crate::experiment::{ExperimentName, experiment_ref};
 use crate::store::Store;
 use crate::store::lock::RunLock;
-use crate::store::state::{ResumePoint, Running};
+use crate::store::state::{Process, ResumePoint, Running};
 
 /// Takes this worktree's run lock for an operation called `doing` (`apply`), and finishes what a
 /// kill cut off, captured checkpoints included. Refused while a run, or the training of a run that
@@ -58,6 +58,30 @@ fn catch_up(store: &Store, run: &Running) -> Result<()> {
         name: run.name.clone(),
         experiment_id: id,
     }))
+}
+
+/// Takes this worktree's run lock to go on with training whose runner died. Refused where there is none.
+pub fn claim_orphan(store: &Store) -> Result<(RunLock, Running, Process)> {
+    let lock = RunLock::try_take(store)?;
+    let record = store.run_record()?;
+    let Some(lock) = lock else {
+        return Err(taken("attach", record));
+    };
+    let orphan = record.and_then(|run| {
+        let child = run.child.clone().filter(Process::is_alive)?;
+        Some((run, child))
+    });
+    let Some((run, child)) = orphan else {
+        return Err(Error::missing(
+            "nothing to attach to: no training of a killed run goes on in this worktree",
+        )
+        .hint("git exp status")
+        .hint("git exp resume"));
+    };
+    store.clear_stale_locks()?;
+    store.recover()?;
+    catch_up(store, &run)?;
+    Ok((lock, run, child))
 }
 
 fn taken(doing: &str, record: Option<Running>) -> Error {

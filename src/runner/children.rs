@@ -1,46 +1,124 @@
 //! A stage's process and everything it started.
 
+use crate::store::state;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
 use std::io::Result;
 use std::os::fd::OwnedFd;
 use std::process::{Child, ExitStatus};
 
-/// A started command that can be waited for with `poll`.
+/// The process of a stage's command: one that we started, or one whose runner was killed.
 #[derive(Debug)]
-pub struct Started {
-    child: Child,
+pub struct Attended {
+    process: Process,
     /// Readable once the process ended; `None` on systems without pidfd.
     pub ended: Option<OwnedFd>,
 }
 
-impl Started {
+#[derive(Debug)]
+enum Process {
+    Child(Child),
+    Foreign(state::Process),
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// With this status.
+    Exited(ExitStatus),
+    /// Only its parent could know.
+    Unknown,
+}
+
+impl Attended {
     /// Takes over a child.
-    pub fn new(child: Child) -> Self {
+    pub fn child(child: Child) -> Self {
         let ended = pid_of(child.id()).and_then(end_descriptor);
-        Started { child, ended }
+        Attended {
+            process: Process::Child(child),
+            ended,
+        }
+    }
+
+    /// Takes over a process that is not our child.
+    pub fn foreign(process: state::Process) -> Self {
+        let ended = pid_of(process.pid).and_then(end_descriptor);
+        Attended {
+            // Only now is it certain whose end is watched: the descriptor keeps the id from being used again.
+            ended: ended.filter(|_| process.is_alive()),
+            process: Process::Foreign(process),
+        }
     }
 
     /// Returns the process id.
     pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Returns the exit status if the process has ended.
-    pub fn try_wait(&mut self) -> Result<Option<ExitStatus>> {
-        self.child.try_wait()
-    }
-
-    /// Sends a signal to the process; one that is gone already is no error.
-    pub fn send(&self, signal: Signal) {
-        if let Some(pid) = pid_of(self.child.id()) {
-            let _gone_already = rustix::process::kill_process(pid, signal);
+        match &self.process {
+            Process::Child(child) => child.id(),
+            Process::Foreign(process) => process.pid,
         }
     }
 
-    /// Kills the process and all its descendants, those included whose parents are gone.
+    /// Whether Ctrl-C in our terminal does not reach it.
+    pub fn is_foreign(&self) -> bool {
+        matches!(self.process, Process::Foreign(_))
+    }
+
+    /// Returns how the process ended, or `None` if it has not.
+    pub fn try_wait(&mut self) -> Result<Option<End>> {
+        match &mut self.process {
+            Process::Child(child) => Ok(child.try_wait()?.map(End::Exited)),
+            Process::Foreign(process) => {
+                let is_alive = match &self.ended {
+                    Some(ended) => !is_readable(ended)?,
+                    None => process.is_alive(),
+                };
+                Ok((!is_alive).then_some(End::Unknown))
+            }
+        }
+    }
+
+    /// Sends a signal to the process; to one that is foreign as the terminal would have: to all that it
+    /// started, too. One that is gone already is no error.
+    pub fn send(&self, signal: Signal) {
+        if let Process::Foreign(process) = &self.process {
+            if !process.is_alive() {
+                return;
+            }
+            for id in descendants(process.pid) {
+                send(id, signal);
+            }
+        }
+        send(self.id(), signal);
+    }
+
+    /// Kills the process and all its descendants, of ours those included whose parents are gone.
     pub fn kill_tree(&self) {
-        kill_descendants(std::process::id());
-        self.send(Signal::KILL);
+        match &self.process {
+            Process::Child(_) => kill_descendants(std::process::id()),
+            Process::Foreign(process) if process.is_alive() => kill_descendants(process.pid),
+            Process::Foreign(_) => return,
+        }
+        send(self.id(), Signal::KILL);
+    }
+}
+
+fn send(id: u32, signal: Signal) {
+    if let Some(pid) = pid_of(id) {
+        let _gone_already = rustix::process::kill_process(pid, signal);
+    }
+}
+
+fn is_readable(fd: &OwnedFd) -> Result<bool> {
+    let mut fds = [PollFd::new(fd, PollFlags::IN)];
+    let at_once = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    match rustix::event::poll(&mut fds, Some(&at_once)) {
+        Ok(ready) => Ok(ready > 0),
+        Err(Errno::INTR) => Ok(false),
+        Err(errno) => Err(errno.into()),
     }
 }
 
@@ -76,9 +154,7 @@ fn kill_descendants(root: u32) {
             return;
         }
         for id in alive {
-            if let Some(pid) = pid_of(id) {
-                let _gone_already = rustix::process::kill_process(pid, Signal::KILL);
-            }
+            send(id, Signal::KILL);
         }
     }
 }
@@ -118,4 +194,70 @@ fn has_ended(id: u32) -> bool {
         .next()
         .and_then(|rest| rest.chars().next());
     matches!(state, Some('Z' | 'X'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    fn sleeper() -> Child {
+        Command::new("sleep").arg("600").spawn().unwrap()
+    }
+
+    #[test]
+    fn a_foreign_process_ends_in_an_unknown_way() {
+        let mut child = sleeper();
+        let process = state::Process::describe(child.id()).unwrap();
+        let mut with_descriptor = Attended::foreign(process.clone());
+        let mut polled = Attended {
+            process: Process::Foreign(process.clone()),
+            ended: None,
+        };
+        assert_eq!(with_descriptor.try_wait().unwrap(), None);
+        assert_eq!(polled.try_wait().unwrap(), None);
+        assert!(with_descriptor.is_foreign());
+        with_descriptor.send(Signal::TERM);
+        child.wait().unwrap();
+        assert_eq!(with_descriptor.try_wait().unwrap(), Some(End::Unknown));
+        assert_eq!(polled.try_wait().unwrap(), Some(End::Unknown));
+        // Nobody else is hit, and one that was gone before is gone.
+        polled.kill_tree();
+        let mut late = Attended::foreign(process);
+        assert_eq!(late.try_wait().unwrap(), Some(End::Unknown));
+    }
+
+    #[test]
+    fn another_process_with_its_number_is_not_attended() {
+        let mut child = sleeper();
+        let now = state::Process::describe(child.id()).unwrap();
+        let before = state::Process {
+            boot: "another".to_owned(),
+            ..now
+        };
+        let mut attended = Attended::foreign(before);
+        assert_eq!(attended.try_wait().unwrap(), Some(End::Unknown));
+        attended.kill_tree();
+        attended.send(Signal::KILL);
+        assert!(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_tree_is_killed_whole() {
+        let mut child = Command::new("sh")
+            .args(["-c", "sleep 600 & wait"])
+            .spawn()
+            .unwrap();
+        let patience = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while descendants(child.id()).is_empty() {
+            assert!(std::time::Instant::now() < patience);
+            std::thread::yield_now();
+        }
+        let below = descendants(child.id());
+        Attended::foreign(state::Process::describe(child.id()).unwrap()).kill_tree();
+        child.wait().unwrap();
+        assert!(below.into_iter().all(has_ended));
+    }
 }

@@ -1,6 +1,6 @@
 //! A stage's command lines as processes: shell, folder, environment.
 
-use super::children::Started;
+use super::children::Attended;
 use crate::pipeline::{Command, Stage};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -31,7 +31,7 @@ pub fn start(
     stage: &Stage,
     root: &Path,
     environment: &[(String, OsString)],
-) -> std::io::Result<Started> {
+) -> std::io::Result<Attended> {
     let shell = std::env::var_os("SHELL")
         .filter(|shell| !shell.is_empty())
         .unwrap_or_else(|| "/bin/sh".into());
@@ -50,5 +50,5 @@ pub fn start(
     for name in NOT_FOR_CHILDREN {
         process.env_remove(name);
     }
-    process.spawn().map(Started::new)
+    process.spawn().map(Attended::child)
 }

@@ -2,7 +2,7 @@
 
 use super::answer::{Signals, clear};
 use super::capture::Capturer;
-use super::children::{Started, adopt_orphans};
+use super::children::{Attended, End, adopt_orphans};
 use super::command;
 use super::interrupts::{FORWARD_AFTER, Interrupts, Press};
 use super::outside::LOOK_AGAIN;
@@ -101,6 +101,8 @@ pub enum StageEnd {
     },
     /// A signal came before all its lines were started.
     Interrupted,
+    /// The process that another runner had started is gone, and only that one could know how it ended.
+    Unknown,
     /// A checkpoint could not be saved, and `exp.onError = stop`.
     Stopped {
         /// Why not.
@@ -157,7 +159,7 @@ impl<R: Recorder> Runner<'_, R> {
                 .process_started(&run.stage.name, number, started.id());
             match self.attend(run, signals, started)? {
                 Ended::Stopped(reason) => return Ok(StageEnd::Stopped { reason }),
-                Ended::Exited(status) if !status.success() => {
+                Ended::Itself(End::Exited(status)) if !status.success() => {
                     // A blocking signal that was still pending is a checkpoint; what came after it is not.
                     self.answer(run, signals, true);
                     return Ok(StageEnd::Failed {
@@ -165,7 +167,7 @@ impl<R: Recorder> Runner<'_, R> {
                         status,
                     });
                 }
-                Ended::Exited(_) => {}
+                Ended::Itself(_) => {}
             }
         }
         self.answer(run, signals, true);
@@ -193,12 +195,29 @@ impl<R: Recorder> Runner<'_, R> {
         Ok(StageEnd::Finished)
     }
 
+    /// Goes on with a stage whose command runs already, started by a runner that was killed.
+    ///
+    /// A signal that nobody answered is answered at once. What the process wrote after its last
+    /// signal is not captured: it may have been killed, too.
+    pub fn take_over(&mut self, run: &StageRun<'_>, process: Attended) -> Result<StageEnd> {
+        let mut signals = Signals::watch(run, &self.requests);
+        let end = match self.attend(run, &mut signals, process)? {
+            Ended::Stopped(reason) => StageEnd::Stopped { reason },
+            Ended::Itself(_) => {
+                self.answer(run, &mut signals, true);
+                StageEnd::Unknown
+            }
+        };
+        self.sum_steps_up(run, &mut signals, false);
+        Ok(end)
+    }
+
     /// Waits for the process to end; answers signals, reports and interrupts meanwhile.
     fn attend(
         &mut self,
         run: &StageRun<'_>,
         signals: &mut Signals,
-        mut process: Started,
+        mut process: Attended,
     ) -> Result<Ended> {
         let mut forward_at: Option<(Instant, i32)> = None;
         loop {
@@ -220,22 +239,22 @@ impl<R: Recorder> Runner<'_, R> {
                 return Ok(Ended::Stopped(reason));
             }
             match self.interrupts.take() {
-                Some(Press::First { forward: true }) => {
+                Some(Press::First { forward }) if forward || process.is_foreign() => {
                     forward_at = self
                         .interrupts
                         .signal()
                         .map(|number| (Instant::now() + FORWARD_AFTER, number));
                 }
-                Some(Press::First { forward: false }) | None => {}
+                Some(Press::First { .. }) | None => {}
                 Some(Press::Second) => process.kill_tree(),
             }
-            if let Some(status) = process
+            if let Some(end) = process
                 .try_wait()
                 .context(|| format!("cannot wait for stage '{}'", run.stage.name))?
             {
                 // It may have died of a signal that came to both of us just now.
                 self.interrupts.take();
-                return Ok(Ended::Exited(status));
+                return Ok(Ended::Itself(end));
             }
             if let Some((at, number)) = forward_at
                 && Instant::now() >= at
@@ -247,7 +266,7 @@ impl<R: Recorder> Runner<'_, R> {
         }
     }
 
-    fn poll(&self, signals: &Signals, process: &Started, until: Option<Instant>) -> Result<()> {
+    fn poll(&self, signals: &Signals, process: &Attended, until: Option<Instant>) -> Result<()> {
         let interrupts = self.interrupts.fd();
         let mut fds = vec![
             PollFd::new(&interrupts, PollFlags::IN),
@@ -280,6 +299,6 @@ impl<R: Recorder> Runner<'_, R> {
 }
 
 enum Ended {
-    Exited(ExitStatus),
+    Itself(End),
     Stopped(String),
 }

@@ -10,6 +10,7 @@ use super::watch::WriteWatch;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// How many files a capture looks at itself.
 pub const MOST_LOOKED_AT: usize = 1000;
@@ -95,6 +96,18 @@ impl WrittenFiles {
         written
     }
 
+    /// Counts tracked files that have changed since a moment before the watch, or are gone, as written.
+    pub fn add_changed(&mut self, since: SystemTime) {
+        let since = nanos(since);
+        let root = &self.root;
+        let is_changed = |file: &&PathBuf| {
+            rustix::fs::lstat(root.join(file))
+                .map_or(true, |stat| FileStat::from_rustix(&stat).newest() >= since)
+        };
+        let changed = self.tracked.iter().filter(is_changed);
+        self.again.extend(changed.cloned());
+    }
+
     /// Remembers files that are part of checkpoints from now on.
     pub fn capture(&mut self, paths: &BTreeSet<PathBuf>) {
         self.captured.extend(paths.iter().cloned());
@@ -171,6 +184,21 @@ mod tests {
             paths: paths.iter().map(PathBuf::from).collect(),
             ..Written::default()
         }
+    }
+
+    #[test]
+    fn what_changed_before_the_watch_can_be_added() {
+        let mut project = Project::new(&["old", "new", "gone"], usize::MAX);
+        let stat = fs_err::metadata(project.root.path().join("new")).unwrap();
+        let modified = stat.modified().unwrap();
+        fs_err::remove_file(project.root.path().join("gone")).unwrap();
+        project.take();
+        let later = std::time::Duration::from_secs(9);
+        project.files.add_changed(modified + later);
+        assert_eq!(project.take(), paths(&["gone"]));
+        project.files.add_changed(modified);
+        assert!(project.take().paths.contains(Path::new("new")));
+        assert_eq!(project.take(), paths(&[]));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use tempfile::NamedTempFile;
 
 const LOCK: &str = "lock";
@@ -34,6 +35,13 @@ impl CaptureDir {
     /// Returns how many bytes can still be written beside the captures.
     pub fn free_space(&self) -> Result<u64> {
         free_space(&self.path)
+    }
+
+    /// Returns when it was made, by the clock of its file system.
+    pub fn made(&self) -> Result<SystemTime> {
+        fs_err::metadata(self.path.join(OWNER))
+            .and_then(|stat| stat.modified())
+            .context(|| format!("cannot read '{}'", self.path.display()))
     }
 
     /// Makes a folder in it for the copies of this process, and returns it.

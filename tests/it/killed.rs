@@ -1,7 +1,7 @@
 //! What a killed run has captured: training was told that it is taken, so the next command records it.
 
 use crate::support::{Running, TestRepo};
-use rustix::process::Signal;
+use rustix::process::{Signal, kill_process};
 
 /// Signals after each step; before each but the first it waits for a file `go-<step>`. A large model,
 /// written at even steps only, and a folder of curves that git has.
@@ -252,4 +252,28 @@ fn what_cannot_be_recorded_now_stays_for_later() {
     repo.exp("run --dry").success();
     assert_eq!(repo.checkpoints("calm").len(), 2);
     holds(&repo, 1);
+}
+
+#[test]
+fn attaching_records_it_and_goes_on() {
+    let (repo, mut run) = held_up_after(0);
+    let (runner, _) = repo.processes().unwrap();
+    kill_process(runner, Signal::KILL).unwrap();
+    run.wait_until("the end of the runner", || !repo.is_running());
+    std::fs::remove_file(lock(&repo)).unwrap();
+    repo.sh("touch go-2 go-3").success();
+    let attached = repo.exp("resume --attach").code(1);
+    assert_eq!(
+        attached
+            .text()
+            .matches("Checkpoint experiment iteration")
+            .count(),
+        3
+    );
+    assert_eq!(repo.checkpoints("calm").len(), 4);
+    for step in 0..4 {
+        holds(&repo, step);
+    }
+    assert_eq!(leftovers(&repo), 0);
+    repo.check();
 }

@@ -14,6 +14,7 @@
 mod support;
 
 mod apply;
+mod attach;
 mod branch;
 mod checkpoint;
 mod cli;

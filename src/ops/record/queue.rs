@@ -76,6 +76,17 @@ impl Queue {
         })
     }
 
+    /// Sends what stands in the journal already.
+    pub(super) fn send_all(&mut self, jobs: Vec<Job>) {
+        for job in jobs {
+            self.next_entry = self.next_entry.max(job.number.unwrap_or_default() + 1);
+            if let Work::Capture(capture) = &job.work {
+                self.count(capture);
+            }
+            self.send(job);
+        }
+    }
+
     /// A stage starts.
     pub fn start_stage(&mut self, facts: StageFacts) {
         self.write_held();

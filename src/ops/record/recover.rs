@@ -2,6 +2,7 @@
 
 use super::job::{Job, Work};
 use super::plan::pipeline_of;
+use super::queue::Queue;
 use super::recorder::{Finish, Recording};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events};
@@ -14,6 +15,13 @@ use crate::store::journal::{Entry, EntryKind, Plan};
 /// What a killed run has captured or begun and not recorded.
 pub struct Backlog {
     pub(super) jobs: Vec<Job>,
+}
+
+impl Queue {
+    /// Takes over what a killed run has not recorded.
+    pub fn take_over(&mut self, backlog: Backlog) {
+        self.send_all(backlog.jobs);
+    }
 }
 
 impl Backlog {
@@ -33,6 +41,13 @@ impl Backlog {
             }
         }
         Ok(Backlog { jobs })
+    }
+
+    /// Whether it tells what the stage called `name` reads, which its captures need.
+    pub fn describes(&self, name: &str) -> bool {
+        self.jobs
+            .iter()
+            .any(|job| matches!(&job.work, Work::Stage(facts) if facts.stage.name == name))
     }
 }
 

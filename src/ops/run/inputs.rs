@@ -3,8 +3,11 @@
 use crate::checkpoint::FileData;
 use crate::error::{Context, Error, Result};
 use crate::lockfile::Lockfile;
+use crate::ops::record;
 use crate::params::{self, Assignment, ParamsFile};
 use crate::pipeline::{Pipeline, parse};
+use crate::store::Store;
+use crate::store::journal::Plan;
 use indexmap::IndexMap;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -46,6 +49,21 @@ impl Inputs {
             params,
             edits,
             lockfile,
+        })
+    }
+
+    /// Reads them from what a killed run left: as they were when it started.
+    pub fn of_plan(store: &Store, plan: &Plan) -> Result<Self> {
+        let pipeline = record::pipeline_of(store, plan)?;
+        let params = read_params(&pipeline, |file| {
+            let bytes = store.read_blob(plan.started, &store.tree_path(file))?;
+            Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+        })?;
+        Ok(Inputs {
+            pipeline,
+            params,
+            edits: BTreeMap::new(),
+            lockfile: Lockfile::parse(&plan.lockfile, "dvc.lock")?,
         })
     }
 

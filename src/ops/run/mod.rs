@@ -2,6 +2,7 @@
 //!
 //! Everything is checked before anything is changed: the pipeline, the params, the name, the inputs.
 
+mod attach;
 mod carried;
 mod changes;
 mod code;
@@ -11,6 +12,8 @@ mod origin;
 mod restore;
 mod session;
 mod stages;
+
+pub use attach::attach;
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::{Event, Events, RunMode, RunStart};

@@ -216,6 +216,19 @@ impl Outcome {
                     status.code(),
                 )
             }
+            // It may well have finished, so the tip gets no status, as if nobody had attended.
+            StageEnd::Unknown => {
+                self.complete = false;
+                self.finish.status = None;
+                self.failure = Some(Failure {
+                    kind: Kind::StageFailed,
+                    message: format!(
+                        "stage '{name}' has ended, and how is not known: the run that started it was killed"
+                    ),
+                    hints: Vec::new(),
+                });
+                return;
+            }
             StageEnd::Stopped { reason } => (format!("stage '{name}' was stopped: {reason}"), None),
             StageEnd::OutputMissing { path } => (
                 format!("stage '{name}' failed: output '{path}' does not exist"),

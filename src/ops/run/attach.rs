@@ -1,0 +1,136 @@
+//! Goes on with training whose runner was killed: answers it, records its checkpoints, sees it end.
+//!
+//! Code, params and the stage are those that the run started with: the killed run has left them in
+//! its plan and journal, whatever the workspace has by now. Nothing is started here. How the
+//! process ends only its parent could know, so what it writes after its last signal is not recorded,
+//! and neither are further lines and stages run: it may have failed.
+
+use super::inputs::Inputs;
+use super::session::{self, Session};
+use super::stages::{Outcome, stage_run};
+use super::{Report, written_paths};
+use crate::error::{Context, Error, Result};
+use crate::event::{Event, Events};
+use crate::ops::claim::claim_orphan;
+use crate::ops::record::{Backlog, Recording};
+use crate::pipeline::Stage;
+use crate::runner::children::Attended;
+use crate::runner::{Interrupts, StageEnd};
+use crate::store::Store;
+use crate::store::cache::Cache;
+use crate::store::capture_dir::CaptureDir;
+use crate::store::journal::Plan;
+use crate::store::state::Running;
+
+/// Attends the process that a killed run of this worktree has left, until it ends.
+///
+/// Refused where a run is at work, where no such process lives, and where what the run left is damaged.
+pub fn attach(store: &Store, events: &mut dyn Events) -> Result<Report> {
+    store.check_identity()?;
+    let project = store.project()?.to_owned();
+    let (_lock, record, process) = claim_orphan(store)?;
+    let unknown = || {
+        Error::corrupt(format!(
+            "cannot attach: what the killed run of '{}' has left is damaged",
+            record.name
+        ))
+        .hint(format!("kill {}", process.pid))
+        .hint("git exp resume")
+    };
+    let cache = store.cache()?;
+    let (folder, plan) = left_behind(store, &cache, &record)?.ok_or_else(unknown)?;
+    let inputs = Inputs::of_plan(store, &plan)?;
+    let stages = &inputs.pipeline.stages;
+    let stage = record
+        .stage
+        .as_ref()
+        .and_then(|name| stages.iter().find(|stage| stage.name == *name))
+        .ok_or_else(unknown)?;
+    let backlog = Backlog::read(store, &folder, &plan, events)?;
+    if !backlog.describes(&stage.name) {
+        return Err(unknown());
+    }
+    let recording = Recording::of_plan(store, &cache, &folder, &plan)?;
+    let since = folder.made()?;
+    let session = Session {
+        store,
+        project: &project,
+        format: plan.format(),
+        inputs: &inputs,
+        tracked: session::tracked(recording.scanner()),
+        outputs: written_paths(store, &project, &inputs),
+        folder,
+    };
+    let interrupts = Interrupts::catch().context(|| "cannot catch signals".to_owned())?;
+    store.set_run_record(Some(&Running {
+        pid: std::process::id(),
+        ..record.clone()
+    }))?;
+    let mut ready = session.ready(interrupts, recording, Box::new(|_, _, _| ()))?;
+    // Nobody has watched them since the kill.
+    ready.writes.add_changed(since);
+    ready.queue.take_over(backlog);
+    events.emit(Event::Attached {
+        name: plan.name.clone(),
+        stage: stage.name.clone(),
+        pid: process.pid,
+    });
+    session.play(ready, events, |runner, classify| {
+        let run = stage_run(store, &project, stage, classify);
+        let end = runner.take_over(&run, Attended::foreign(process));
+        let is_unknown = matches!(end, Ok(StageEnd::Unknown));
+        let mut outcome = Outcome::default();
+        outcome.take_or_fail(stage, end);
+        if is_unknown {
+            runner.events.emit(Event::Status(
+                "what training wrote after its last signal is in the workspace only".to_owned(),
+            ));
+            say_what_is_left(&mut outcome, stage, record.line, &plan.stages);
+        }
+        outcome.interrupted_by(runner.interrupts.signal());
+        outcome
+    })
+}
+
+/// Returns the folder of the killed run, locked, and its plan.
+fn left_behind(
+    store: &Store,
+    cache: &Cache,
+    record: &Running,
+) -> Result<Option<(CaptureDir, Plan)>> {
+    let folders = cache.leftover_captures(store.git_dir())?;
+    let planned = folders
+        .into_iter()
+        .filter_map(|folder| Some((folder.journal().read_plan()?, folder)));
+    // Its run may have gone on under another name and been killed before it said so here.
+    let same = planned.filter(|(plan, _)| plan.baseline == record.baseline);
+    Ok(same
+        .max_by_key(|(plan, _)| plan.name == record.name)
+        .map(|(plan, folder)| (folder, plan)))
+}
+
+/// Adds to a failure what has not run and what to type next.
+fn say_what_is_left(outcome: &mut Outcome, stage: &Stage, line: usize, stages: &[String]) {
+    let Some(failure) = &mut outcome.failure else {
+        return;
+    };
+    let lines = stage.cmd.lines();
+    let left = lines.get(line + 1..).unwrap_or_default();
+    if !left.is_empty() {
+        let message = format!("; its command goes on with '{}'", left.join("', '"));
+        failure.message.push_str(&message);
+    }
+    let next = match stage.has_checkpoint() {
+        true => "'git exp run' trains on from the last checkpoint",
+        false => "'git exp run' runs it again",
+    };
+    failure.hints.push(next.to_owned());
+    let at = stages.iter().position(|name| *name == stage.name);
+    let after = at.and_then(|at| stages.get(at + 1..)).unwrap_or_default();
+    if !after.is_empty() && left.is_empty() {
+        failure.hints.push(format!(
+            "if it has finished: git exp run --single-item {}",
+            after.join(" ")
+        ));
+    }
+}
