@@ -20,6 +20,9 @@ const MAYBE_NOT_ON_DISK: Duration = Duration::from_secs(120);
 /// `git gc` may take an unreachable object two weeks old; one that is reused gets a new time long before.
 const REFRESH_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How often an object is written again because its folder went away meanwhile.
+const ATTEMPTS: usize = 10;
+
 /// One change to a tree: the entry at `path` becomes this, or goes.
 #[derive(Debug, Clone)]
 pub struct TreeChange {
@@ -181,10 +184,21 @@ impl<'s> Batch<'s> {
         if self.reuse_loose(&id) || (!bytes.is_empty() && repo.has_object(id)) {
             return Ok(id);
         }
-        if !self.loose_path(&id).parent().is_some_and(Path::is_dir) {
-            self.new_folder.set(true);
+        let path = self.loose_path(&id);
+        let is_there = || path.parent().is_some_and(Path::is_dir);
+        let mut attempts = 0;
+        loop {
+            if !is_there() {
+                self.new_folder.set(true);
+            }
+            attempts += 1;
+            match repo.objects.write_buf_with_known_id(kind, bytes, id) {
+                Ok(_) => break,
+                // 'git gc' beside us takes folders away that it has emptied, this one before we used it.
+                Err(_) if attempts < ATTEMPTS && !is_there() => {}
+                Err(error) => return Err(error),
+            }
         }
-        repo.objects.write_buf_with_known_id(kind, bytes, id)?;
         self.written.borrow_mut().insert(id);
         Ok(id)
     }
@@ -486,6 +500,29 @@ mod tests {
     fn listing(sandbox: &Sandbox, tree: ObjectId) -> Vec<String> {
         let text = sandbox.git(&["ls-tree", "-r", "--name-only", &tree.to_hex().to_string()]);
         text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn folders_that_gc_takes_away_are_made_again() {
+        let sandbox = Sandbox::new();
+        let store = sandbox.store();
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                use std::sync::atomic::Ordering;
+                while !done.load(Ordering::Acquire) {
+                    for number in 0..=255 {
+                        let folder = sandbox.path(&format!(".git/objects/{number:02x}"));
+                        let _in_use_or_not_there = fs_err::remove_dir(folder);
+                    }
+                }
+            });
+            let batch = Batch::new(&store);
+            let all = (0..100).try_for_each(|n| batch.blob(format!("{n}").as_bytes()).map(drop));
+            done.store(true, std::sync::atomic::Ordering::Release);
+            all.and_then(|()| batch.sync()).unwrap();
+        });
+        sandbox.git(&["fsck", "--strict"]);
     }
 
     #[test]
