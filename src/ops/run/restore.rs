@@ -62,9 +62,20 @@ impl Restorer<'_> {
             steps.extend(reported.iter().map(|output| Step::Tree(output, from)));
         }
         for stage in stages.iter().filter(|stage| stage.has_checkpoint()) {
-            for output in &stage.outs {
-                let hash = locked(lockfile, stage, output).filter(|_| !self.origin.reset);
-                let Some(step) = self.step(stage, output, hash, events)? else {
+            let mut goes_on = self.origin.mode != RunMode::New;
+            let mut outs: Vec<&Output> = stage.outs.iter().collect();
+            outs.sort_by_key(|output| !output.checkpoint);
+            for output in outs {
+                let hash = locked(lockfile, stage, output);
+                let step = if hash.is_some() && !output.checkpoint && !goes_on {
+                    // Of the step of a model that is not loaded.
+                    Some(Step::Gone(output))
+                } else {
+                    let hash = hash.filter(|_| !self.origin.reset);
+                    self.step(stage, output, hash, events)?
+                };
+                goes_on |= output.checkpoint && !matches!(step, Some(Step::Gone(_)));
+                let Some(step) = step else {
                     continue;
                 };
                 if let (Step::Object(output, hash), true) = (&step, output.checkpoint) {
@@ -99,8 +110,8 @@ impl Restorer<'_> {
     /// Removes what the stage makes anew, and turns links into the cache into private copies.
     pub fn before_stage(&self, stage: &Stage, events: &mut dyn Events) -> Result<()> {
         let project = self.store.project()?;
-        let restored = stage.has_checkpoint() && self.origin.mode != RunMode::New;
-        let made_anew = |output: &&Output| !output.persist && !output.checkpoint && !restored;
+        let is_restored = stage.has_checkpoint();
+        let made_anew = |output: &&Output| !output.persist && !is_restored;
         let steps: Vec<Step<'_>> = stage
             .outs
             .iter()
@@ -130,18 +141,14 @@ impl Restorer<'_> {
         hash: Option<&'o LockedHash>,
         events: &mut dyn Events,
     ) -> Result<Option<Step<'o>>> {
-        let is_new = self.origin.mode == RunMode::New;
         if !output.cache {
             return Ok(match self.origin.from {
                 Some(from) => Some(Step::Tree(output, from)),
                 None if self.origin.reset => Some(Step::Gone(output)),
-                None if output.persist => self.begun(stage, output, hash)?,
-                None => None,
+                None => self.begun(stage, output, hash)?,
             });
         }
         Ok(match hash {
-            // What a new experiment finds without an entry is removed before its stage, if at all.
-            None if is_new && !output.checkpoint && !output.persist && !self.origin.reset => None,
             None => Some(Step::Gone(output)),
             Some(hash) if self.cache.missing(hash.format, &hash.md5)?.is_empty() => {
                 Some(Step::Object(output, hash))
@@ -161,8 +168,9 @@ impl Restorer<'_> {
         })
     }
 
-    /// Decides what becomes of a history that is in git's care when a new experiment starts: training
-    /// that was cut off before its first checkpoint may have left one of a model that is gone.
+    /// Decides what becomes of an output that is in git's care when a new experiment starts: it is of
+    /// one step with the model that `dvc.lock` describes, or begins with a new one. Training that was
+    /// cut off before its first checkpoint may have left it otherwise.
     fn begun<'o>(
         &self,
         stage: &Stage,
@@ -170,8 +178,13 @@ impl Restorer<'_> {
         hash: Option<&'o LockedHash>,
     ) -> Result<Option<Step<'o>>> {
         let baseline = self.origin.experiment.baseline;
+        let anew = if output.persist {
+            Step::Tree(output, baseline)
+        } else {
+            Step::Gone(output)
+        };
         let Some(hash) = hash else {
-            return Ok(Some(Step::Tree(output, baseline)));
+            return Ok(Some(anew));
         };
         let is_it = |digest: PathDigest| digest.md5(hash.format) == hash.md5;
         let here = self.store.project()?.join(&output.path);
@@ -180,7 +193,11 @@ impl Restorer<'_> {
         }
         let committed = origin::lockfile_of(self.store, baseline)?.unwrap_or_default();
         let described = locked(&committed, stage, output) == Some(hash);
-        Ok(described.then_some(Step::Tree(output, baseline)))
+        Ok(match described {
+            true => Some(Step::Tree(output, baseline)),
+            false if output.persist => None,
+            false => Some(anew),
+        })
     }
 
     fn carry_out(&self, step: &Step<'_>) -> Result<()> {
