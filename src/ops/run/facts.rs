@@ -116,7 +116,8 @@ fn locked(digest: &PathDigest, before: Option<&LockedHash>, format: Format) -> L
         md5: digest.md5(format),
         size: Some(digest.size()),
         nfiles: digest.nfiles(),
-        isexec: digest.isexec(),
+        // DVC 2 has it of outputs only
+        isexec: format == Format::V3 && digest.isexec(),
     }
 }
 

@@ -142,6 +142,9 @@ fn project(pipeline: &str) -> TestRepo {
             "/model.txt\n/late.txt\n/kept.txt\n/dir\n/tool.sh\n",
         )
         .write("eval/.gitignore", "/report.txt\n");
+    // DVC 3 says of a dependency that it can be executed; DVC 2 does not, but for the first checkpoint
+    // after one has changed
+    repo.sh("chmod +x prep.sh").success();
     repo.git("add .").success();
     repo.git("commit -q -m 'created pipeline'").success();
     repo
