@@ -54,6 +54,14 @@ fn what_to_add_is_what_the_checkpoint_has_and_head_has_not() {
     assert_eq!(repo.ask("status --porcelain"), "");
     let trees = ["HEAD", &repo.tip("calm")].map(|commit| repo.ask(&format!("rev-parse {commit}:")));
     assert_eq!(trees[0], trees[1]);
+
+    // from another folder it is the same files
+    let said = repo.sh("cd data && git exp run").success().text();
+    let line = said.lines().find(|line| line.starts_with("\tgit add "));
+    let line = line.unwrap().trim();
+    assert!(line.starts_with("git add :/dvc.lock "), "{line}");
+    repo.sh(&format!("cd data && {line}")).success();
+    assert!(repo.ask("status --porcelain").starts_with("M  dvc.lock\n"));
 }
 
 #[test]

@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 
 /// Lists what git would have to be told to keep the checkpoint `tip`: where it differs from HEAD.
 ///
-/// Sorted, from the project's root. What lies in a directory that is an output is that directory; what
+/// Sorted, from the project's root, or with `:/` from the top where the user stands elsewhere. What lies in a directory that is an output is that directory; what
 /// is gone from the workspace since is left out, and so is what lies outside of the project.
 pub(super) fn to_add(store: &Store, pipeline: &Pipeline, tip: ObjectId) -> Result<Vec<String>> {
+    let project = store.project()?;
     let after = store.files(tip)?;
     let before = match store.head()?.commit {
         Some(head) => store.files(head)?,
@@ -24,7 +25,7 @@ pub(super) fn to_add(store: &Store, pipeline: &Pipeline, tip: ObjectId) -> Resul
         let text = std::str::from_utf8(path).ok();
         let inside = text.and_then(|path| path.strip_prefix(store.prefix()));
         let Some(path) = inside else { continue };
-        if store.project()?.join(path).symlink_metadata().is_err() {
+        if project.join(path).symlink_metadata().is_err() {
             continue;
         }
         let outputs = pipeline.stages.iter().flat_map(|stage| &stage.outs);
@@ -32,5 +33,10 @@ pub(super) fn to_add(store: &Store, pipeline: &Pipeline, tip: ObjectId) -> Resul
         let folder = folders.find(|folder| outputs.clone().any(|out| out.path == **folder));
         found.insert(folder.unwrap_or(path).to_owned());
     }
-    Ok(found.into_iter().collect())
+    let here = std::env::current_dir().and_then(|here| here.canonicalize());
+    let from_here = |path: String| match &here {
+        Ok(here) if here == project => path,
+        _ => format!(":/{}", store.tree_path(&path)),
+    };
+    Ok(found.into_iter().map(from_here).collect())
 }
