@@ -3,6 +3,9 @@
 //! The experiment ref moves last and by compare-and-swap: that is the moment a checkpoint exists. A
 //! failure, a panic included, is reported and costs that checkpoint only.
 
+mod commit;
+mod contents;
+mod in_git;
 mod job;
 mod late;
 mod plan;
@@ -11,7 +14,8 @@ mod recorder;
 mod recover;
 mod skipped;
 
+pub use commit::free_name;
 pub use plan::pipeline_of;
 pub use queue::{OnProcess, Queue};
-pub use recorder::{Experiment, Finish, Recorded, Recording, StageFacts, free_name};
+pub use recorder::{Experiment, Finish, Recorded, Recording, StageFacts};
 pub use recover::{Backlog, recover};

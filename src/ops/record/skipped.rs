@@ -1,6 +1,7 @@
 //! What a stage that does not have to run adds to the checkpoints: its inputs and what it made earlier.
 
-use super::recorder::{Recording, StageFacts, kept_format};
+use super::contents::kept_format;
+use super::recorder::{Recording, StageFacts};
 use crate::checkpoint::NoteOutput;
 use crate::error::{Context, Result};
 use crate::lockfile::LockedHash;

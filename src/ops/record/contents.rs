@@ -1,0 +1,207 @@
+//! The bytes of an output: hashed once, stored in the cache, described for `dvc.lock` and the note.
+
+use super::recorder::Recording;
+use crate::capture::{CapturedContent, Content};
+use crate::checkpoint::NoteOutput;
+use crate::digest::{self, DirDigest, FileDigest, Format, PathDigest};
+use crate::error::{Context, Error, Result};
+use crate::lockfile::{LockEntry, LockedHash};
+use crate::pipeline::{Output, OutputKind};
+use crate::store::objects::{Batch, TreeChange};
+use indexmap::IndexMap;
+use std::path::{Path, PathBuf};
+
+/// A finished file on the cache's file system.
+struct NewFile {
+    path: PathBuf,
+    digest: FileDigest,
+    /// A copy of the capture, not a file that was made of its bytes.
+    is_copy: bool,
+}
+
+impl Recording {
+    /// Takes an output into the cache, or into `changes` of the tree. Returns what `dvc.lock` says of it,
+    /// `None` if it is not there.
+    pub(super) fn output(
+        &mut self,
+        batch: &Batch<'_>,
+        output: &Output,
+        content: CapturedContent,
+        old: &LockEntry,
+        changes: &mut Vec<TreeChange>,
+    ) -> Result<Option<LockedHash>> {
+        let tree_path = self.store.tree_path(&output.path);
+        if !output.cache {
+            self.tree_changes(batch, &tree_path, &content, changes)?;
+        }
+        self.show_output(&output.path, &content);
+        let before = old
+            .outs
+            .iter()
+            .find(|entry| entry.path == output.path)
+            .and_then(|entry| entry.hash.as_ref());
+        let Some((mut digest, files)) = self.digest(output, content, before)? else {
+            self.outs.shift_remove(&output.path);
+            self.digests.remove(&output.path);
+            return Ok(None);
+        };
+        let format = kept_format(before, &digest).unwrap_or(self.format);
+        if output.cache {
+            if let Some(entry) = self.entry {
+                let copies = files.iter().filter(|file| file.is_copy);
+                let copies: Vec<_> = copies
+                    .map(|file| (file.path.clone(), file.digest.clone()))
+                    .collect();
+                self.journal.add_digests(entry, &copies)?;
+            }
+            let named: Vec<(PathBuf, String)> = files
+                .into_iter()
+                .map(|file| (file.path, file.digest.md5(format).to_owned()))
+                .collect();
+            // A text of other line ends may stand there under DVC 2's name: the note tells its sha256.
+            for (name, stored) in self.cache.insert_all(&named, format)? {
+                tell_stored(&mut digest, format, &name, &stored);
+            }
+            if let PathDigest::Dir(directory) = &digest {
+                self.cache.insert_listing(format, directory)?;
+            }
+        }
+        let hash = LockedHash {
+            format,
+            md5: digest.md5(format),
+            size: Some(digest.size()),
+            nfiles: digest.nfiles(),
+            isexec: digest.isexec(),
+        };
+        if output.kind == OutputKind::Out {
+            self.outs.insert(
+                output.path.clone(),
+                NoteOutput {
+                    md5: Some(hash.md5.clone()),
+                    sha256: output.cache.then(|| digest.sha256()),
+                    size: hash.size,
+                    nfiles: hash.nfiles,
+                    cache: output.cache,
+                    data_source: false,
+                },
+            );
+        }
+        self.digests.insert(output.path.clone(), digest);
+        Ok(Some(hash))
+    }
+
+    /// Hashes captured files; returns those whose bytes are not known yet, as files with their md5 names.
+    fn digest(
+        &mut self,
+        output: &Output,
+        content: CapturedContent,
+        before: Option<&LockedHash>,
+    ) -> Result<Option<(PathDigest, Vec<NewFile>)>> {
+        let path = &output.path;
+        let lost = || Error::corrupt(format!("the last copy of '{path}' could not be recorded"));
+        let known = match self.digests.get(path) {
+            Some(known) => Some(known.clone()),
+            None => self.recall(output, before)?,
+        };
+        let mut files = Vec::new();
+        let digest = match content {
+            CapturedContent::Missing => return Ok(None),
+            CapturedContent::File(file) => {
+                let isexec = file.executable;
+                match (file.content, known) {
+                    (Content::Unchanged, Some(PathDigest::File { digest, .. })) => {
+                        PathDigest::File { digest, isexec }
+                    }
+                    (Content::Unchanged, _) => return Err(lost()),
+                    (content, _) => PathDigest::File {
+                        digest: self.hash(content, &mut files)?,
+                        isexec,
+                    },
+                }
+            }
+            CapturedContent::Directory {
+                complete,
+                changed,
+                removed,
+            } => {
+                let mut directory = match known {
+                    Some(PathDigest::Dir(directory)) if !complete => directory.files,
+                    _ if complete => IndexMap::new(),
+                    _ => return Err(lost()),
+                };
+                for gone in removed {
+                    directory.shift_remove(&gone);
+                }
+                for (relative, file) in changed {
+                    let digest = self.hash(file.content, &mut files)?;
+                    directory.insert(relative, digest);
+                }
+                PathDigest::Dir(DirDigest::new(directory))
+            }
+        };
+        Ok(Some((digest, files)))
+    }
+
+    fn hash(&mut self, content: Content, files: &mut Vec<NewFile>) -> Result<FileDigest> {
+        let doing = || "cannot read a captured copy".to_owned();
+        let (digest, path, is_copy) = match content {
+            Content::Bytes(bytes) => {
+                let path = self.copies.join(format!("r{}", self.next_copy));
+                self.next_copy += 1;
+                fs_err::write(&path, &bytes)
+                    .context(|| "cannot write to the cache's file system".to_owned())?;
+                (digest::bytes(&bytes), path, false)
+            }
+            Content::Copy { path, .. } => {
+                let file = match fs_err::File::open(&path) {
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                        return self.moved(&path);
+                    }
+                    file => file.context(doing)?,
+                };
+                (digest::read(file).context(doing)?, path, true)
+            }
+            Content::Unchanged | Content::Link(_) => {
+                return Err(Error::io("a captured file has no bytes"));
+            }
+        };
+        files.push(NewFile {
+            path,
+            digest: digest.clone(),
+            is_copy,
+        });
+        Ok(digest)
+    }
+
+    /// Returns what a copy hashes to that is not there any more because it is in the cache already.
+    fn moved(&self, copy: &Path) -> Result<FileDigest> {
+        let is_stored = |digest: &&FileDigest| {
+            let mut formats = [Format::V2, Format::V3].into_iter();
+            formats.any(|format| {
+                let md5 = digest.md5(format);
+                self.cache.has(format, md5, Some(digest.size))
+            })
+        };
+        let digest = self.moved.get(copy).filter(is_stored).cloned();
+        digest.ok_or_else(|| Error::corrupt("a captured copy is gone"))
+    }
+}
+
+/// Takes over the sha256 of what the cache holds under `name` instead of our bytes.
+fn tell_stored(digest: &mut PathDigest, format: Format, name: &str, stored: &FileDigest) {
+    let tell = |file: &mut FileDigest| {
+        if file.md5(format) == name {
+            file.sha256.clone_from(&stored.sha256);
+        }
+    };
+    match digest {
+        PathDigest::File { digest, .. } => tell(digest),
+        PathDigest::Dir(directory) => directory.files.values_mut().for_each(tell),
+    }
+}
+
+/// Returns the format of an entry that still describes this content: unchanged entries keep their form.
+pub(super) fn kept_format(before: Option<&LockedHash>, digest: &PathDigest) -> Option<Format> {
+    let before = before?;
+    (digest.md5(before.format) == before.md5).then_some(before.format)
+}
