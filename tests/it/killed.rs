@@ -1,6 +1,6 @@
 //! What a killed run has captured: training was told that it is taken, so the next command records it.
 
-use crate::support::{Running, TestRepo};
+use crate::support::{Running, TestRepo, program, skip};
 use rustix::process::{Signal, kill_process};
 
 /// Signals after each step; before each but the first it waits for a file `go-<step>`. A large model,
@@ -276,4 +276,55 @@ fn attaching_records_it_and_goes_on() {
     }
     assert_eq!(leftovers(&repo), 0);
     repo.check();
+}
+
+#[test]
+fn recording_it_can_be_killed_as_well() {
+    if program("strace").is_none() {
+        skip("there is no strace to kill with");
+        return;
+    }
+    let (repo, mut run) = held_up_after(1);
+    kill(&repo, &mut run);
+    repo.sh("cp -a . ../saved").success();
+    let step = match std::env::var("GIT_EXP_CUT") {
+        Ok(all) if all == "all" => 1,
+        _ => 4,
+    };
+    let mut killed = 0;
+    for call in [
+        "rename",
+        "renameat2",
+        "unlink",
+        "linkat",
+        "fsync",
+        "fdatasync",
+    ] {
+        for at in (1..).step_by(step) {
+            // In the same place: the leftovers name their owner by its path.
+            repo.sh("find . -mindepth 1 -delete && cp -a ../saved/. .")
+                .success();
+            let cut = format!(
+                "strace -f -qq -o ../log -e inject={call}:signal=KILL:when={at} git-exp-run --dry"
+            );
+            let survived = repo.sh(&format!("{cut}; test $? != 137 || echo killed"));
+            let survived = !survived.success().text().contains("killed");
+            repo.exp("run --dry").success();
+            for step in 0..3 {
+                holds(&repo, step);
+            }
+            assert_eq!(repo.checkpoints("calm").len(), 3, "{call} {at}");
+            assert_eq!(leftovers(&repo), 0, "{call} {at}");
+            repo.exp("status")
+                .success()
+                .prints("* unfinished  calm  checkpoint 3");
+            repo.check();
+            if survived {
+                break;
+            }
+            killed += 1;
+        }
+    }
+    eprintln!("recording for a killed run was killed at {killed} points");
+    assert!(killed > 4, "{killed}");
 }
