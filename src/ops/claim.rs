@@ -72,11 +72,15 @@ pub fn claim_orphan(store: &Store) -> Result<(RunLock, Running, Process)> {
         Some((run, child))
     });
     let Some((run, child)) = orphan else {
-        return Err(Error::missing(
+        let error = Error::missing(
             "nothing to attach to: no training of a killed run goes on in this worktree",
-        )
-        .hint("git exp status")
-        .hint("git exp resume"));
+        );
+        let elsewhere = store.orphans()?;
+        let there = |run: &Running| format!("cd {}", run.worktree.display());
+        return Err(match elsewhere.is_empty() {
+            true => error.hint("git exp status").hint("git exp resume"),
+            false => elsewhere.iter().map(there).fold(error, Error::hint),
+        });
     };
     store.clear_stale_locks()?;
     store.recover()?;

@@ -14,7 +14,7 @@ use crate::params::{self, Assignment};
 use crate::pipeline::{Pipeline, parse};
 use crate::store::Store;
 use crate::store::resolve::Resolved;
-use crate::store::state::ResumePoint;
+use crate::store::state::{ResumePoint, Running};
 use std::collections::BTreeMap;
 
 /// Goes on from what `revision` names, or from the resume point.
@@ -125,11 +125,17 @@ fn check(
     // A changed param makes a fork, which gets in nobody's way.
     if checkpoint == experiment.tip && options.set_params.is_empty() {
         let name = experiment.name.as_str();
-        let running = store
-            .running()?
-            .into_iter()
-            .find(|run| run.name == name && run.baseline == experiment.baseline);
-        if let Some(run) = running {
+        let is_it = |run: &&Running| run.name == name && run.baseline == experiment.baseline;
+        if let Some(run) = store.orphans()?.iter().find(is_it) {
+            let process = run.child.as_ref().map_or(run.pid, |child| child.pid);
+            let worktree = run.worktree.display();
+            return Err(Error::refused(format!(
+                "the runner of '{name}' in '{worktree}' died, but its training goes on (process {process})"
+            ))
+            .hint(format!("cd {worktree} && git exp resume --attach"))
+            .hint(format!("git exp resume {name}~1 makes a fork")));
+        }
+        if let Some(run) = store.running()?.iter().find(is_it) {
             return Err(Error::refused(format!(
                 "experiment '{name}' is running in '{}' (process {})",
                 run.worktree.display(),

@@ -2,6 +2,7 @@
 
 use crate::support::{Running, TestRepo};
 use rustix::process::{Signal, kill_process, test_kill_process};
+use snapbox::str;
 
 /// The tutorial, whose trainer says where it pauses.
 fn tutorial() -> TestRepo {
@@ -290,5 +291,32 @@ fn one_that_is_killed_as_well_is_attached_to_again() {
         run.said()
     );
     assert_eq!(repo.steps("calm"), ["0", "1", "2", "3", "4"]);
+    repo.check();
+}
+
+#[test]
+fn other_worktrees_leave_it_alone_and_say_where_it_is() {
+    let repo = tutorial();
+    repo.epochs(3).env("PAUSE_AT", "2");
+    repo.git("worktree add -q ../linked").success();
+    let linked = repo.beside("linked");
+    let mut run = repo.start_exp("run -n calm");
+    run.wait_for("Checkpoint experiment iteration", 2);
+    run.wait_until("the pause", || repo.exists("paused"));
+    kill_runner(&repo, &mut run);
+    linked.exp("resume --attach").refused(128).stderr(str![[r#"
+fatal: nothing to attach to: no training of a killed run goes on in this worktree
+hint: cd [ROOT]/repo
+
+"#]]);
+    let status = linked.exp("status --porcelain").success().text();
+    assert!(status.starts_with("orphaned\t"), "{status}");
+    linked.exp("resume calm").refused(128).says(
+        "fatal: the runner of 'calm' in '[ROOT]/repo' died, but its training goes on (process ",
+    );
+    linked.exp("remove calm").refused(128).says("calm");
+    repo.write("go", "");
+    repo.exp("resume --attach").code(1);
+    assert_eq!(repo.steps("calm"), ["0", "1", "2"]);
     repo.check();
 }
