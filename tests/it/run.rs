@@ -36,7 +36,7 @@ fn what_to_add_is_what_the_checkpoint_has_and_head_has_not() {
     let repo = TestRepo::tutorial();
     let pipeline = repo.read("dvc.yaml") + "    - a b:\n        cache: false\n";
     let code =
-        repo.read("train.sh") + ". ./more.sh\nmkdir 'a b'; echo 1 > 'a b/1'; echo 2 > 'a b/2'\n";
+        repo.read("train.sh") + ". ./more.sh\nmkdir -p 'a b'; echo 1 > 'a b/1'; echo 2 > 'a b/2'\n";
     repo.write("dvc.yaml", pipeline)
         .write("train.sh", code)
         .write("more.sh", ":\n")
