@@ -319,7 +319,6 @@ fn damaged_cache_objects() {
     .success();
     refused(&repo, 128, "apply calm").stderr(str![[r#"
 fatal: damaged in the cache: '8d1a70ef29cfcc4e591c11306d4b9b5c' of 'model.pt'
-hint: git exp fsck
 
 "#]]);
     // Of the right size, and writable, as nobody leaves an object.
@@ -329,7 +328,6 @@ hint: git exp fsck
     .success();
     refused(&repo, 128, "apply calm").stderr(str![[r#"
 fatal: damaged in the cache: '8d1a70ef29cfcc4e591c11306d4b9b5c' of 'model.pt'
-hint: git exp fsck
 
 "#]]);
     // A folder in its place.
@@ -337,7 +335,6 @@ hint: git exp fsck
         .success();
     refused(&repo, 128, "apply calm").stderr(str![[r#"
 fatal: not in the cache: '8d1a70ef29cfcc4e591c11306d4b9b5c' of 'model.pt'
-hint: git exp fsck
 
 "#]]);
 }
