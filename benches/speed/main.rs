@@ -1,7 +1,8 @@
 //! The table of speed that the project promises, each figure beside a floor measured in the same run.
 //!
 //! `cargo bench` prints it; `cargo bench -- wait show` only the rows whose names contain one of the
-//! words; `cargo bench -- --full` also what takes minutes. A floor is what the same work costs without
+//! words; `cargo bench -- --full` also what takes minutes. Repositories are made below the build, or in
+//! the folder that `GIT_EXP_BENCH` names: on another disk, or one that reflinks. A floor is what the same work costs without
 //! us (`cp`, `git`, a bare loop that answers signals), measured in pairs with ours, so that a busy
 //! machine slows both. Nothing here fails: it is a table to read, `over` is a row to work on.
 

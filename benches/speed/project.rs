@@ -15,6 +15,12 @@ pub fn dispatcher() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_git-exp"))
 }
 
+/// Returns where repositories are made: below the build, or where `GIT_EXP_BENCH` says.
+pub fn folder() -> PathBuf {
+    std::env::var_os("GIT_EXP_BENCH")
+        .map_or_else(|| env!("CARGO_TARGET_TMPDIR").into(), PathBuf::from)
+}
+
 /// A temporary repository.
 pub struct Project {
     dir: tempfile::TempDir,
@@ -23,10 +29,7 @@ pub struct Project {
 impl Project {
     /// Makes a repository with one commit: the stage files, `params.yaml` and other files, `files` in all.
     pub fn new(files: usize, pipeline: &str) -> Self {
-        Project::new_in(Path::new(env!("CARGO_TARGET_TMPDIR")), files, pipeline)
-    }
-
-    fn new_in(folder: &Path, files: usize, pipeline: &str) -> Self {
+        let folder = folder();
         let project = Project {
             dir: tempfile::Builder::new()
                 .prefix("speed-")
@@ -60,16 +63,6 @@ impl Project {
 
     /// Makes a repository whose stage is this program's trainer with these words.
     pub fn training(files: usize, outputs: &str, words: &str) -> Self {
-        Project::training_in(
-            Path::new(env!("CARGO_TARGET_TMPDIR")),
-            files,
-            outputs,
-            words,
-        )
-    }
-
-    /// The same in a folder of its own choice.
-    pub fn training_in(folder: &Path, files: usize, outputs: &str, words: &str) -> Self {
         let mut pipeline = String::new();
         let exe = std::env::current_exe().unwrap();
         let exe = exe.display();
@@ -80,7 +73,7 @@ impl Project {
              \x20   metrics:\n    - metrics.json:\n        cache: false\n"
         )
         .unwrap();
-        Project::new_in(folder, files, &pipeline)
+        Project::new(files, &pipeline)
     }
 
     pub fn path(&self, path: &str) -> PathBuf {

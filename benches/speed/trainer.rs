@@ -126,7 +126,7 @@ pub fn train(words: &[String]) {
             ours.send();
             content.write();
             step.queued = ours.send();
-            until_recorded(inode());
+            until_quiet();
         }
         measured.push(step);
     }
@@ -151,6 +151,18 @@ fn until_recorded(lock: Option<u64>) -> f64 {
         std::thread::sleep(Duration::from_micros(200));
     }
     milliseconds(start)
+}
+
+/// Waits until `dvc.lock` stays as it is.
+fn until_quiet() {
+    let mut since = (inode(), Instant::now());
+    while since.1.elapsed() < Duration::from_millis(300) {
+        std::thread::sleep(Duration::from_millis(1));
+        let now = inode();
+        if now != since.0 {
+            since = (now, Instant::now());
+        }
+    }
 }
 
 fn inode() -> Option<u64> {

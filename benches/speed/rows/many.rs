@@ -2,8 +2,8 @@
 
 use super::training::train;
 use crate::Choice;
-use crate::measure::{median, run};
-use crate::project::{Project, Usage};
+use crate::measure::median;
+use crate::project::Project;
 use crate::table::{self, Target};
 use crate::trainer::Step;
 
@@ -47,29 +47,34 @@ pub fn growth(_: &Choice) {
 }
 
 fn grow(count: u32) {
-    let project = Project::training(10, "model.pt", &format!("{count} model 1024"));
-    // The first run makes what is made once: the caches of git and of DVC.
-    train(&project);
-    project.git("gc -q");
-    let usage = || [".git", ".dvc/cache"].map(|path| project.usage(path));
-    let before = usage();
-    run(&mut project.exp("run", "--reset -q"));
-    let after = usage();
-    let row = |what: &str, unit: &str, scale: f64, figure: fn(&Usage) -> u64, most: f64| {
-        let sum = |usage: &[Usage]| usage.iter().map(figure).sum::<u64>() as f64;
-        let each = (sum(&after) - sum(&before)) / f64::from(count) / scale;
+    // What a run leaves once, whatever its length, is in both.
+    let [short, long] = [10, 10 + count].map(left_by);
+    let row = |what: &str, unit: &str, scale: f64, figure: fn(&Left) -> u64, most: f64| {
+        let each = (figure(&long) as f64 - figure(&short) as f64) / f64::from(count) / scale;
         let what = format!("growth per checkpoint of {count}, {what}");
         table::figure(&what, unit, each, None, Target::most(most));
     };
-    row("files", "", 1.0, |usage| usage.files, 8.0);
-    row("allocated", "KiB", 1024.0, |usage| usage.allocated, 36.0);
+    row("files", "", 1.0, |left| left.files, 8.0);
+    row("allocated", "KiB", 1024.0, |left| left.allocated, 36.0);
+    row("packed", "KB", 1000.0, |left| left.packed, 1.1);
+}
+
+/// What a run leaves on the disk.
+struct Left {
+    files: u64,
+    allocated: u64,
+    /// Bytes in `.git` after `git gc`.
+    packed: u64,
+}
+
+fn left_by(count: u32) -> Left {
+    let project = Project::training(10, "model.pt", &format!("{count} model 1024"));
+    train(&project);
+    let [git, cache] = [".git", ".dvc/cache"].map(|path| project.usage(path));
     project.git("gc -q");
-    let packed = usage()[0].bytes.saturating_sub(before[0].bytes) as f64;
-    table::figure(
-        &format!("growth per checkpoint of {count}, packed"),
-        "KB",
-        packed / f64::from(count) / 1000.0,
-        None,
-        Target::most(1.1),
-    );
+    Left {
+        files: git.files + cache.files,
+        allocated: git.allocated + cache.allocated,
+        packed: project.usage(".git").bytes,
+    }
 }

@@ -25,7 +25,7 @@ pub fn start(_: &Choice) {
     }
     let slowest = binaries
         .iter()
-        .max_by(|(_, _, a), (_, _, b)| a.ratio().total_cmp(&b.ratio()));
+        .max_by(|(_, _, a), (_, _, b)| a.least_ratio().total_cmp(&b.least_ratio()));
     if let Some((name, _, pairs)) = slowest {
         let what = format!("start, slowest of {} ({name})", binaries.len());
         table::times(&what, "git --version", pairs, Target::times(1.5));

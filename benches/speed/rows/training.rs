@@ -2,10 +2,10 @@
 
 use crate::Choice;
 use crate::measure::{Pairs, median, run};
-use crate::project::Project;
+use crate::project::{self, Project};
 use crate::table::{self, Target};
 use crate::trainer::{Step, Training};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A model of 1 KB, few and many tracked files, and what its checkpoints cost beside the wait.
 pub fn small(_: &Choice) {
@@ -48,27 +48,22 @@ pub fn large(choice: &Choice) {
     }
 }
 
-/// A model on a file system where a copy shares its blocks: that of the build, or a folder named by
-/// `GIT_EXP_REFLINK`.
+/// A model on a file system where a copy shares its blocks.
 pub fn reflink(_: &Choice) {
-    let build = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let named = std::env::var_os("GIT_EXP_REFLINK").map(PathBuf::from);
     let what = "wait, 100 MB model, reflinked";
-    let Some(folder) = [named, Some(build)]
-        .into_iter()
-        .flatten()
-        .find(|folder| reflinks(folder))
-    else {
-        table::skipped(
-            what,
-            "no reflinks on the build's file system; GIT_EXP_REFLINK=<folder> names another",
+    let folder = project::folder();
+    if !reflinks(&folder) {
+        let why = format!(
+            "no reflinks in '{}'; GIT_EXP_BENCH=<folder> measures elsewhere",
+            folder.display()
         );
-        return;
-    };
-    let project = Project::training_in(&folder, 10, "model.pt", "18 reflink 100000000");
+        return table::skipped(what, &why);
+    }
+    let project = Project::training(10, "model.pt", "18 reflink 100000000");
     let training = train(&project);
     let pairs = pairs(&training, |step| step.content);
-    table::times(what, "cp --reflink", &pairs, Target::times(1.1).plus(1.0));
+    let target = Target::times(1.1).plus(1.0);
+    table::times(what, "cp --reflink", &pairs, target);
 }
 
 fn reflinks(folder: &Path) -> bool {
@@ -83,7 +78,7 @@ fn reflinks(folder: &Path) -> bool {
 
 /// A signal that comes while no other capture may wait.
 pub fn queue_full(_: &Choice) {
-    for (name, bytes, steps) in [("1 KB", 1024, 60), ("10 MB", 10_000_000, 15)] {
+    for (name, bytes, steps) in [("1 KB", 1024, 30), ("10 MB", 10_000_000, 15)] {
         let words = format!("{steps} busy {bytes}");
         let project = Project::training(10, "model.pt", &words);
         project.git("config exp.pending 1");
