@@ -207,7 +207,7 @@ impl Cache {
             if isexec {
                 set_executable(temporary.path(), true)?;
             }
-            temporary.persist(dest).map_err(|failed| failed.error)?;
+            put_in_place(temporary, dest)?;
             return match kind {
                 LinkType::Reflink | LinkType::Copy => fs_err::metadata(dest).map(Some),
                 LinkType::Hardlink | LinkType::Symlink => Ok(None),
@@ -215,6 +215,26 @@ impl Cache {
         }
         Err(io::Error::other("no way to link or copy"))
     }
+}
+
+/// Gives a finished file, or link, its name. What had it before goes.
+///
+/// ext4 writes a file out before it replaces another: a hundred megabytes take longer than to copy them,
+/// and whoever syncs next waits for the rest. The file is in the cache, so that haste is not needed, and
+/// exchanging two names does without.
+fn put_in_place(temporary: tempfile::NamedTempFile<()>, dest: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        if renameat_with(CWD, temporary.path(), CWD, dest, RenameFlags::EXCHANGE).is_ok() {
+            return temporary.close();
+        }
+        // There is nothing yet, or the file system has no such exchange.
+    }
+    temporary
+        .persist(dest)
+        .map(drop)
+        .map_err(|failed| failed.error)
 }
 
 /// An object that is there.
