@@ -5,7 +5,7 @@ use super::order::Order;
 use super::stage::{Recorder, Runner, StageRun, WrittenFile};
 use super::stat;
 use super::step_file::{Step, StepFile, Steps};
-use super::watch::SignalWatch;
+use super::watch::{SignalWatch, UNWATCHED};
 use crate::capture::Capture;
 use crate::error::{Context, Error, Result};
 use crate::event::Event;
@@ -34,16 +34,28 @@ pub(super) struct Signals {
     pub last_taken: Option<i128>,
     /// Somebody outside waits for a checkpoint.
     pub asked: bool,
+    folders: Vec<PathBuf>,
+    /// When the stage gets its watches, if it has none yet.
+    pub watch_at: Option<Instant>,
 }
 
 impl Signals {
-    /// Watches the folders of all files that the stage may signal with.
-    pub fn watch(run: &StageRun<'_>, requests: &Requests) -> Self {
+    /// Watches the folders of all files that the stage may signal with. `before` is the watch of the
+    /// stage before, which is taken over if it has the same folders.
+    pub fn watch(run: &StageRun<'_>, requests: &Requests, before: Option<SignalWatch>) -> Self {
         let files = [&run.signal_file, &run.step_file];
         let folders = files.iter().filter_map(|file| file.parent());
         let folders: Vec<&Path> = folders.chain([requests.folder()]).collect();
+        // Without checkpoints, signals are answered and nothing is saved: that has time.
+        let watch_at = (!run.checkpoints).then(|| Instant::now() + UNWATCHED);
         Signals {
-            watch: SignalWatch::new(&folders),
+            watch: match before {
+                Some(watch) if watch.has(&folders) => watch,
+                _ if watch_at.is_some() => SignalWatch::default(),
+                _ => SignalWatch::new(&folders),
+            },
+            folders: folders.into_iter().map(Path::to_owned).collect(),
+            watch_at,
             warned: false,
             waiting_since: None,
             said_waiting: false,
@@ -56,6 +68,19 @@ impl Signals {
             last_taken: None,
             asked: false,
         }
+    }
+
+    /// Whether the stage has been running for long enough to be watched from now on.
+    pub fn is_due(&mut self) -> bool {
+        if self.watch_at.is_none_or(|at| Instant::now() < at) {
+            return false;
+        }
+        self.watch_at = None;
+        if self.watch.fd().is_none() {
+            let folders: Vec<&Path> = self.folders.iter().map(PathBuf::as_path).collect();
+            self.watch = SignalWatch::new(&folders);
+        }
+        true
     }
 
     /// Whether training waits for room, and nobody was told yet.

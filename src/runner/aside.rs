@@ -280,7 +280,9 @@ mod tests {
             reports: Reports::new(&root, &pipeline, [], Box::new(|_, _| true)),
             named: BTreeSet::new(),
             late: None,
+            watch: None,
         };
+        runner.writes.watch();
         sandbox.write("log", "longer than before");
         let model = sandbox.path("model.pt");
         let mut run = StageRun {

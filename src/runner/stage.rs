@@ -9,6 +9,7 @@ use super::outside::LOOK_AGAIN;
 use super::reports::Reports;
 use super::wake::Wake;
 use super::watch::POLL_INTERVAL;
+use super::watch::SignalWatch;
 use super::written::WrittenFiles;
 use crate::capture::Capture;
 use crate::error::{Context, Result};
@@ -130,6 +131,8 @@ pub struct Runner<'a, R: Recorder> {
     pub named: BTreeSet<PathBuf>,
     /// Tracked files that the recorder looks at, where nothing tells which were written.
     pub late: Option<Arc<[PathBuf]>>,
+    /// Kept from one stage to the next: the kernel takes ten milliseconds to end one.
+    pub watch: Option<SignalWatch>,
 }
 
 impl<R: Recorder> Runner<'_, R> {
@@ -137,9 +140,14 @@ impl<R: Recorder> Runner<'_, R> {
     pub fn run_stage(&mut self, run: &StageRun<'_>) -> Result<StageEnd> {
         adopt_orphans();
         clear(&run.signal_file)?;
-        let mut signals = Signals::watch(run, &self.requests);
+        match run.checkpoints {
+            true => self.writes.watch(),
+            false => self.writes.start(),
+        }
+        let mut signals = Signals::watch(run, &self.requests, self.watch.take());
         let end = self.run_lines(run, &mut signals)?;
         self.sum_steps_up(run, &mut signals, matches!(end, StageEnd::Finished));
+        self.watch = Some(signals.watch);
         Ok(end)
     }
 
@@ -200,7 +208,8 @@ impl<R: Recorder> Runner<'_, R> {
     /// A signal that nobody answered is answered at once. What the process wrote after its last
     /// signal is not captured: it may have been killed, too.
     pub fn take_over(&mut self, run: &StageRun<'_>, process: Attended) -> Result<StageEnd> {
-        let mut signals = Signals::watch(run, &self.requests);
+        self.writes.watch();
+        let mut signals = Signals::watch(run, &self.requests, None);
         let end = match self.attend(run, &mut signals, process)? {
             Ended::Stopped(reason) => StageEnd::Stopped { reason },
             Ended::Itself(_) => {
@@ -263,6 +272,9 @@ impl<R: Recorder> Runner<'_, R> {
                 forward_at = None;
             }
             self.poll(signals, &process, forward_at.map(|(at, _)| at))?;
+            if signals.is_due() {
+                self.writes.watch();
+            }
         }
     }
 
@@ -276,12 +288,17 @@ impl<R: Recorder> Runner<'_, R> {
         fds.extend(watched.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
         let ended = process.ended.as_ref().map(|fd| fd.as_fd());
         fds.extend(ended.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
-        let polling = (watched.is_none() || ended.is_none()).then_some(POLL_INTERVAL);
-        let until = until.map(|until| {
-            until
-                .saturating_duration_since(Instant::now())
-                .max(Duration::from_millis(1))
-        });
+        let polling = (watched.is_none() && signals.watch_at.is_none() || ended.is_none())
+            .then_some(POLL_INTERVAL);
+        let until = until
+            .into_iter()
+            .chain(signals.watch_at)
+            .min()
+            .map(|until| {
+                until
+                    .saturating_duration_since(Instant::now())
+                    .max(Duration::from_millis(1))
+            });
         let waiting = signals
             .is_waiting_in_silence()
             .then_some(Duration::from_millis(200));

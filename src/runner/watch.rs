@@ -20,10 +20,15 @@ use std::time::Duration;
 /// How often the signal file is looked for where nothing can be watched.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Wakes when something appears in the folders of the signal files.
-#[derive(Debug)]
+/// How long a stage without checkpoints goes unwatched: the kernel takes ten milliseconds to end a
+/// watch, longer than many a stage takes.
+pub const UNWATCHED: Duration = Duration::from_millis(50);
+
+/// Wakes when something appears in the folders of the signal files; by default it never does.
+#[derive(Debug, Default)]
 pub struct SignalWatch {
     queue: Option<OwnedFd>,
+    folders: Vec<PathBuf>,
 }
 
 impl SignalWatch {
@@ -41,7 +46,23 @@ impl SignalWatch {
         });
         SignalWatch {
             queue: queue.filter(|_| all_watched),
+            folders: folders.iter().map(|folder| folder.to_path_buf()).collect(),
         }
+    }
+
+    /// Whether it still watches these folders, and none of them went meanwhile. Forgets events.
+    pub fn has(&self, folders: &[&Path]) -> bool {
+        let Some(queue) = &self.queue else {
+            return false;
+        };
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut reader = inotify::Reader::new(queue, &mut buffer);
+        while let Ok(event) = reader.next() {
+            if event.events().contains(ReadFlags::IGNORED) {
+                return false;
+            }
+        }
+        self.folders == folders
     }
 
     /// Returns what to poll for readability, or `None` if the caller must look every [`POLL_INTERVAL`].

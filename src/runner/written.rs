@@ -29,6 +29,10 @@ pub struct Written {
 /// The tracked files of a run.
 #[derive(Debug)]
 pub struct WrittenFiles {
+    /// Whether watches were wanted, and set up if that was possible.
+    watched: bool,
+    /// Whether something may have been written before the watches were set up.
+    look_due: bool,
     root: PathBuf,
     tracked: Arc<[PathBuf]>,
     watch: WriteWatch,
@@ -43,13 +47,45 @@ pub struct WrittenFiles {
 }
 
 impl WrittenFiles {
-    /// Starts to watch the folders of `tracked`, paths below `root`.
+    /// Will watch the folders of `tracked`, paths below `root`, from [`WrittenFiles::watch`] on.
     pub fn new(root: &Path, tracked: Arc<[PathBuf]>) -> Self {
-        Self::with_limit(root, tracked, nanos(now()), usize::MAX)
+        Self::with_limit(root, tracked, usize::MAX)
     }
 
-    fn with_limit(root: &Path, tracked: Arc<[PathBuf]>, now: i128, limit: usize) -> Self {
-        let mut files = WrittenFiles {
+    /// Starts to know, if it has not yet: by a look, and where that is too long by watches.
+    pub fn start(&mut self) {
+        if self.seen.is_empty() && !self.watched {
+            self.start_at(nanos(now()));
+        }
+    }
+
+    fn start_at(&mut self, now: i128) {
+        if self.tracked.len() <= MOST_LOOKED_AT {
+            self.look(now);
+        } else {
+            self.watch();
+        }
+    }
+
+    /// Starts to watch, if it has not yet. The kernel takes ten milliseconds to end a watch, so what is
+    /// over sooner goes without. What was written since the start is found by another look.
+    pub fn watch(&mut self) {
+        if std::mem::replace(&mut self.watched, true) {
+            return;
+        }
+        self.start_watch();
+        if self.tracked.len() <= MOST_LOOKED_AT {
+            self.look_due = !self.seen.is_empty();
+            if !self.look_due {
+                self.look(nanos(now()));
+            }
+        }
+    }
+
+    fn with_limit(root: &Path, tracked: Arc<[PathBuf]>, limit: usize) -> Self {
+        WrittenFiles {
+            watched: false,
+            look_due: false,
             root: root.to_owned(),
             tracked,
             watch: WriteWatch::default(),
@@ -57,12 +93,7 @@ impl WrittenFiles {
             seen: HashMap::new(),
             captured: BTreeSet::new(),
             again: BTreeSet::new(),
-        };
-        files.start_watch();
-        if files.tracked.len() <= MOST_LOOKED_AT {
-            files.look(now);
         }
-        files
     }
 
     /// Whether watches tell all that is written, beside tracked files too.
@@ -78,7 +109,14 @@ impl WrittenFiles {
         };
         let worked = self.watch.works();
         match self.watch.take() {
-            Some(paths) => written.paths.extend(paths),
+            Some(paths) => {
+                written.paths.extend(paths);
+                if std::mem::take(&mut self.look_due) {
+                    let (changed, doubtful) = self.look(now);
+                    written.paths.extend(changed);
+                    written.doubtful = doubtful;
+                }
+            }
             None => {
                 // It told more than the queue holds, or a folder went: this time by a look.
                 if worked {
@@ -165,7 +203,9 @@ mod tests {
             }
             let stat = rustix::fs::stat(root.path()).unwrap();
             let now = FileStat::from_rustix(&stat).newest() + HOUR;
-            let files = WrittenFiles::with_limit(root.path(), tracked, now, limit);
+            let mut files = WrittenFiles::with_limit(root.path(), tracked, limit);
+            files.start_at(now);
+            files.watch();
             Project { root, files, now }
         }
 

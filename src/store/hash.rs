@@ -13,6 +13,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+/// A file of this size is read in the time that it takes to look into the memo.
+const NOT_WORTH_A_MEMO: u64 = 16 * 1024;
+
 /// Files that this process has hashed, or found in the memo, with the stat that they had.
 ///
 /// A run looks at an output when its stage starts, as a dependency of the next, and for the note.
@@ -49,7 +52,11 @@ impl Cache {
         {
             return Ok(Some(PathDigest::File { digest, isexec }));
         }
-        let mut memo = Memo::load(self.memo.as_deref(), path);
+        let remembers = !stat.is_file() || stat.len() > NOT_WORTH_A_MEMO;
+        let mut memo = match remembers {
+            true => Memo::load(self.memo.as_deref(), path),
+            false => Memo::default(),
+        };
         let found = if stat.is_dir() {
             let files = DvcIgnore::above(&self.project, path)?.files_below(path)?;
             let digests = files
@@ -66,8 +73,7 @@ impl Cache {
         } else if stat.is_file() {
             let hashed = digest_file(path, "", &stat, &memo)?;
             hashed.remember(&mut memo, "");
-            let is_known = memo.get("", &Stat::of(&stat)).is_some();
-            if is_known {
+            if hashed.is_settled() {
                 self.hashed.put(path, Stat::of(&stat), &hashed.digest);
             }
             PathDigest::File {
@@ -117,6 +123,11 @@ struct FileHashed {
 }
 
 impl FileHashed {
+    /// Whether a later write is sure to show in the stat.
+    fn is_settled(&self) -> bool {
+        self.read.is_none_or(|(stat, at)| stat.is_settled(at))
+    }
+
     fn remember(&self, memo: &mut Memo, relpath: &str) {
         if let Some((stat, at)) = self.read {
             memo.put(relpath, stat, Known::all(&self.digest), at);

@@ -259,3 +259,21 @@ fn a_run_of_some_stages_keeps_what_the_others_made() {
     assert_eq!(contents(&repo, &second).0, files);
     repo.check();
 }
+
+#[test]
+fn nothing_to_do_makes_no_checkpoint() {
+    let repo = TestRepo::tutorial();
+    repo.write(
+        "dvc.yaml",
+        "stages:\n  one:\n    cmd: echo 1 > one.txt\n    outs:\n    - one.txt\n  two:\n    cmd: cat one.txt > two.txt\n    deps:\n    - one.txt\n    outs:\n    - two.txt\n",
+    );
+    repo.exp("run -n calm").success();
+    let tip = repo.tip("calm");
+    let lock = repo.read("dvc.lock");
+    for words in ["run", "run -f", "run"] {
+        repo.exp(words).success();
+        assert_eq!(repo.tip("calm"), tip, "{words}");
+    }
+    assert_eq!(repo.ask(&format!("show {tip}:dvc.lock")), lock.trim_end());
+    repo.check();
+}

@@ -125,19 +125,19 @@ impl Queue {
         self.missed.as_deref()
     }
 
-    /// Finishes all that waits, writes the status, ends the thread.
-    pub fn finish(
-        mut self,
-        mut finish: Finish,
-        commit: bool,
-        events: &mut dyn Events,
-    ) -> Result<(Recorded, Option<String>)> {
+    /// Asks to finish all that waits and to write the status.
+    pub fn ask_to_finish(&mut self, mut finish: Finish, commit: bool) {
         // What is still waiting may fail too, and the note must say so.
         finish.incomplete = self.missed.clone();
         self.send(Job {
             number: None,
             work: Work::Finish(finish, commit),
         });
+        self.jobs = None;
+    }
+
+    /// Waits until all is finished; call [`Queue::ask_to_finish`] first.
+    pub fn finish(mut self, events: &mut dyn Events) -> Result<(Recorded, Option<String>)> {
         self.jobs = None;
         let thread = self
             .thread

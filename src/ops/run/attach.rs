@@ -68,6 +68,7 @@ pub fn attach(store: &Store, events: &mut dyn Events) -> Result<Report> {
     }))?;
     let mut ready = session.ready(interrupts, recording, Box::new(|_, _, _| ()))?;
     // Nobody has watched them since the kill.
+    ready.writes.watch();
     ready.writes.add_changed(since);
     ready.queue.take_over(backlog);
     events.emit(Event::Attached {

@@ -56,7 +56,7 @@ pub(super) fn tracked(scanner: &Scanner) -> Arc<[PathBuf]> {
 }
 
 impl Session<'_> {
-    /// Watches the folders of tracked files, starts the recorder.
+    /// Prepares to watch the folders of tracked files, starts the recorder.
     pub fn ready(
         &self,
         interrupts: Interrupts,
@@ -93,7 +93,7 @@ impl Session<'_> {
             requests,
             capturer,
         } = ready;
-        let outcome = {
+        let (outcome, watches) = {
             let mut runner = Runner {
                 interrupts: &mut interrupts,
                 recorder: &mut queue,
@@ -104,15 +104,20 @@ impl Session<'_> {
                 reports: reports(store, self.project, &inputs.pipeline, &self.tracked),
                 named: BTreeSet::new(),
                 late: None,
+                watch: None,
             };
-            act(&mut runner, &classify)
+            let outcome = act(&mut runner, &classify);
+            (outcome, (runner.writes, runner.watch))
         };
         let Outcome {
             finish,
             complete,
             mut failure,
         } = outcome;
-        let (recorded, missed) = queue.finish(finish, complete, events)?;
+        queue.ask_to_finish(finish, complete);
+        // The kernel takes its time to end a watch, and the recorder goes on meanwhile.
+        drop(watches);
+        let (recorded, missed) = queue.finish(events)?;
         hand_over(store, self.format, &recorded, events);
         // The run is over: what cannot be tidied up now, the next command does.
         for tidied in [store.set_run_record(None), self.folder.remove()] {
