@@ -32,6 +32,8 @@ pub(super) struct Signals {
     pub order: Order,
     /// When the last capture began that training waited for.
     pub last_taken: Option<i128>,
+    /// The moment up to which what training wrote is in a checkpoint: of the last one, or the start.
+    pub covered: i128,
     /// Somebody outside waits for a checkpoint.
     pub asked: bool,
     folders: Vec<PathBuf>,
@@ -66,6 +68,7 @@ impl Signals {
             steps: Steps::default(),
             order: Order::new(&run.step_file),
             last_taken: None,
+            covered: nanos(stat::now()),
             asked: false,
         }
     }
@@ -141,6 +144,7 @@ impl<R: Recorder> Runner<'_, R> {
         let missed = match captured {
             Ok(capture) => {
                 signals.last_taken = capture.taken_at.map(nanos);
+                signals.covered = signals.last_taken.unwrap_or(signals.covered);
                 self.recorder.submit(capture);
                 cleared.err()
             }

@@ -40,6 +40,7 @@ impl<R: Recorder> Runner<'_, R> {
         match self.capture_step(run, step, &signals.step_file, &mut signals.order) {
             Ok(Taken::Capture(capture)) => {
                 signals.steps.save();
+                signals.covered = step.moment;
                 self.submit(*capture);
             }
             Ok(Taken::Untold) => signals.steps.untold(),

@@ -20,6 +20,7 @@ pub mod stage;
 pub mod stat;
 pub mod step_file;
 pub mod still;
+mod unsaved;
 pub mod wake;
 pub mod watch;
 pub mod written;

@@ -42,6 +42,7 @@ impl<R: Recorder> Runner<'_, R> {
                 Ok(false) => return None,
                 Ok(true) => {
                     signals.asked = false;
+                    signals.covered = nanos(now());
                     self.answer_all(&waiting, None);
                     return None;
                 }

@@ -170,6 +170,7 @@ impl<R: Recorder> Runner<'_, R> {
                 Ended::Itself(End::Exited(status)) if !status.success() => {
                     // A blocking signal that was still pending is a checkpoint; what came after it is not.
                     self.answer(run, signals, true);
+                    self.name_unsaved(run, signals);
                     return Ok(StageEnd::Failed {
                         line: line.to_owned(),
                         status,

@@ -102,6 +102,20 @@ fn keeps_what_was_saved_before_a_failure() {
         .code(1)
         .says("error: stage 'train' failed: 'sh train.sh' exited with status 3");
     assert_eq!(repo.checkpoints("calm").len(), 2);
+    let calm = repo.tip("calm");
+
+    // What it has written since is not mixed into a checkpoint, and not hidden either.
+    repo.write(
+        "train.sh",
+        repo.read("train.sh")
+            .replace("exit 3", "echo x >>model.pt; exit 3"),
+    );
+    repo.env("FAIL_AT", "3");
+    repo.exp("run -n torn")
+        .code(1)
+        .says("written after the last checkpoint, and in the workspace only: 'model.pt'");
+    assert_eq!(repo.ask(&format!("rev-parse {}~1", repo.tip("torn"))), calm);
+    assert!(repo.read("model.pt").ends_with("x\n"));
     repo.check();
 }
 
