@@ -1,0 +1,178 @@
+//! One entry of `stages`: its command, what it reads, what it writes.
+
+use super::super::check::Placed;
+use super::super::outputs::Paths;
+use super::super::paths;
+use super::super::schema::File;
+use super::super::stage::{Command, OutputKind, ParamsDependency, Stage};
+use super::{DEFAULT_PARAMS, refuse_later_keys};
+use crate::error::Result;
+use crate::yaml::read::Node;
+use indexmap::IndexMap;
+
+const STAGE_KEYS: &[&str] = &[
+    "cmd",
+    "wdir",
+    "deps",
+    "params",
+    "outs",
+    "metrics",
+    "plots",
+    "frozen",
+    "always_changed",
+    "desc",
+    "meta",
+    "live",
+];
+
+/// Reads one stage, and where its parts stand into `place`.
+pub(super) fn read<'n>(
+    file: File<'_>,
+    name: &str,
+    node: &'n Node,
+    place: &mut Placed<'n>,
+) -> Result<Stage> {
+    let whole = format!("stage '{name}'");
+    if name.is_empty() {
+        return Err(file.error(place.name, "a stage without a name"));
+    }
+    refuse_later_keys(file, node, &format!("in {whole}"))?;
+    let entries = file.known_map(node, &whole, STAGE_KEYS)?;
+    let find = |wanted| {
+        let entry = entries.iter().find(|(key, _, _)| *key == wanted);
+        entry.map(|(_, _, value)| *value)
+    };
+    let Some(command_node) = find("cmd") else {
+        return Err(file.error(place.name, format!("{whole} has no 'cmd'")));
+    };
+    let mut stage = Stage {
+        name: name.to_owned(),
+        cmd: command(file, command_node, &whole)?,
+        ..Stage::default()
+    };
+    stage.wdir = match find("wdir") {
+        Some(node) => file.path(file.folder, node, &format!("'wdir' of {whole}"))?,
+        None => file.folder.to_owned(),
+    };
+    let mut paths = Paths {
+        file,
+        base: stage.wdir.clone(),
+        spellings: IndexMap::new(),
+    };
+    for (key, _, value) in &entries {
+        let what = format!("'{key}' of {whole}");
+        match *key {
+            "deps" => {
+                for item in file.list(value, &what)? {
+                    let path = paths.read(item, &what)?;
+                    place.inputs.push((path.clone(), item));
+                    if !stage.deps.contains(&path) {
+                        stage.deps.push(path);
+                    }
+                }
+            }
+            "params" => stage.params = params(&mut paths, value, &what, place)?,
+            "frozen" => stage.frozen = file.flag(value, &what)?,
+            "always_changed" => stage.always_changed = file.flag(value, &what)?,
+            "desc" => stage.desc = Some(file.text(value, &what)?),
+            "meta" => stage.meta = Some(value.to_value()),
+            _ => {}
+        }
+    }
+    // DVC looks at these lists in this order, whatever the order of the file
+    let kinds = [
+        ("outs", OutputKind::Out),
+        ("metrics", OutputKind::Metric),
+        ("plots", OutputKind::Plot),
+    ];
+    let mut outs = Vec::new();
+    for (key, kind) in kinds {
+        if let Some(node) = find(key) {
+            outs.extend(paths.outputs(node, kind, &format!("'{key}' of {whole}"))?);
+        }
+    }
+    if let Some(node) = find("live") {
+        let (live, written) = paths.live(node, &format!("'live' of {whole}"))?;
+        stage.live = Some(live);
+        outs.extend(written);
+    }
+    (stage.outs, place.outs) = outs.into_iter().unzip();
+    stage.spellings = paths.spellings;
+    let mut deps = std::mem::take(&mut stage.deps);
+    deps.sort_by(|a, b| stage.written(a).cmp(stage.written(b)));
+    stage.deps = deps;
+    Ok(stage)
+}
+
+fn command(file: File<'_>, node: &Node, whole: &str) -> Result<Command> {
+    let what = format!("'cmd' of {whole}");
+    let command = match node.as_list() {
+        Some(items) => {
+            let items: Result<Vec<String>> =
+                items.iter().map(|item| file.text(item, &what)).collect();
+            Command::List(items?)
+        }
+        None if node.as_map().is_some() || node.is_null() => {
+            return Err(file.wrong(node, &what, "a command or a list of commands"));
+        }
+        None => Command::Text(file.text(node, &what)?),
+    };
+    let lines = command.lines();
+    if lines.is_empty() || lines.iter().any(|line| line.trim().is_empty()) {
+        return Err(file.error(node, format!("{what} is empty")));
+    }
+    if lines.iter().any(|line| line.contains('\0')) {
+        return Err(file.error(node, format!("{what} has a NUL character")));
+    }
+    Ok(command)
+}
+
+/// Reads `params`: keys of `params.yaml`, and `{file: [keys]}`; no keys mean the whole file.
+fn params<'n>(
+    paths: &mut Paths<'_>,
+    node: &'n Node,
+    what: &str,
+    place: &mut Placed<'n>,
+) -> Result<Vec<ParamsDependency>> {
+    let file = paths.file;
+    // by path: the keys, and whether the file is wanted as a whole
+    let mut files: IndexMap<String, (Vec<String>, bool)> = IndexMap::new();
+    for item in file.list(node, what)? {
+        if item.as_map().is_none() {
+            let key = file.text(item, what)?;
+            let path = paths::join(&paths.base, DEFAULT_PARAMS)
+                .map_err(|problem| file.bad_path(item, what, DEFAULT_PARAMS, problem))?;
+            if path != DEFAULT_PARAMS {
+                let written = DEFAULT_PARAMS.to_owned();
+                paths.spellings.insert(path.clone(), written);
+            }
+            place.inputs.push((path.clone(), item));
+            files.entry(path).or_default().0.push(key);
+            continue;
+        }
+        for (written, path_node, keys) in file.map(item, what)? {
+            let path = paths.read(path_node, what)?;
+            place.inputs.push((path.clone(), path_node));
+            let (all, whole) = files.entry(path).or_default();
+            if keys.is_null() || keys.as_list().is_some_and(<[Node]>::is_empty) {
+                *whole = true;
+                continue;
+            }
+            let what = format!("'{written}' in {what}");
+            for key in file.list(keys, &what)? {
+                all.push(file.text(key, &what)?);
+            }
+        }
+    }
+    Ok(files
+        .into_iter()
+        .map(|(file, (mut keys, whole))| {
+            let mut seen = std::collections::HashSet::new();
+            keys.retain(|key| seen.insert(key.clone()));
+            ParamsDependency {
+                file,
+                keys: (!whole).then_some(keys),
+            }
+        })
+        .collect())
+}
