@@ -291,3 +291,25 @@ fn nothing_to_do_makes_no_checkpoint() {
     assert_eq!(repo.ask(&format!("show {tip}:dvc.lock")), lock.trim_end());
     repo.check();
 }
+
+#[test]
+fn a_checkpoint_names_its_deps_from_the_root_of_the_project() {
+    let repo = TestRepo::project();
+    repo.write(
+        "dvc.yaml",
+        "stages:\n  a:\n    wdir: sub\n    cmd: cat ../x > y\n    deps: [../x, z]\n    outs: [y]\n",
+    )
+    .write("x", "x\n")
+    .write("sub/z", "z\n")
+    .write("sub/.gitignore", "/y\n");
+    repo.git("add .").success();
+    repo.git("commit -q -m 'created pipeline'").success();
+    repo.exp("run -n first").success();
+    let shown: serde_json::Value =
+        serde_json::from_str(&repo.exp("show --json").success().text()).unwrap();
+    let [workspace, first] =
+        ["/0/data/deps", "/1/experiments/0/revs/0/data/deps"].map(|at| shown.pointer(at).unwrap());
+    let names: Vec<&String> = first.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["x", "sub/z"]);
+    assert_eq!(first, workspace);
+}

@@ -267,16 +267,18 @@ impl Recording {
 
     /// A stage starts: its captures follow.
     pub fn start_stage(&mut self, facts: StageFacts) {
-        self.note_deps(&facts.entry);
+        self.note_deps(&facts);
         self.digests.clear();
         self.facts = Some(facts);
     }
 
-    pub(super) fn note_deps(&mut self, entry: &LockEntry) {
-        for dep in &entry.deps {
-            let hash = dep.hash.as_ref();
+    pub(super) fn note_deps(&mut self, facts: &StageFacts) {
+        for path in &facts.stage.deps {
+            let written = facts.stage.written(path);
+            let entry = facts.entry.deps.iter().find(|dep| dep.path == written);
+            let hash = entry.and_then(|dep| dep.hash.as_ref());
             self.deps.insert(
-                dep.path.clone(),
+                path.clone(),
                 NoteDependency {
                     md5: hash.map(|hash| hash.md5.clone()),
                     size: hash.and_then(|hash| hash.size),

@@ -14,7 +14,7 @@ impl Recording {
     ///
     /// `dvc.lock` goes on describing them, so a checkpoint without them could not be applied whole.
     pub fn skip_stage(&mut self, facts: &StageFacts) -> Result<()> {
-        self.note_deps(&facts.entry);
+        self.note_deps(facts);
         let store = self.store.clone();
         let batch = Batch::new(&store);
         let mut changes = Vec::new();
