@@ -269,7 +269,7 @@ fn memo_entry<'m>(memo: &'m Memo, relpath: &str) -> impl Fn(&Stat) -> Option<&'m
 }
 
 /// Makes `new` from an object in one of the ways; an unsupported one leaves nothing behind.
-fn make(kind: LinkType, object: &Path, new: &Path) -> io::Result<()> {
+pub(super) fn make(kind: LinkType, object: &Path, new: &Path) -> io::Result<()> {
     let fill = |how: fn(&std::fs::File, &std::fs::File) -> io::Result<()>| {
         let source = fs_err::File::open(object)?;
         let dest = copy::create_new(new, 0o666)?;

@@ -34,6 +34,7 @@ pub mod objects;
 pub mod path_set;
 pub mod reachable;
 pub mod refs;
+pub mod relink;
 pub mod requests;
 pub mod resolve;
 pub mod row_cache;

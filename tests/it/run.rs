@@ -1,6 +1,7 @@
 //! `git exp run`: new, resume, fork, reset, failures, and what stays untouched.
 
 use crate::support::TestRepo;
+use std::os::unix::fs::MetadataExt;
 
 #[test]
 fn saves_a_checkpoint_per_signal_and_touches_nothing_else() {
@@ -312,4 +313,29 @@ fn a_checkpoint_names_its_deps_from_the_root_of_the_project() {
     let names: Vec<&String> = first.as_object().unwrap().keys().collect();
     assert_eq!(names, ["x", "sub/z"]);
     assert_eq!(first, workspace);
+}
+
+#[test]
+fn outputs_are_links_between_runs_where_the_cache_wants_it() {
+    for kind in ["hardlink", "symlink"] {
+        let repo = TestRepo::tutorial();
+        repo.write(".dvc/config", format!("[cache]\n    type = {kind}\n"));
+        repo.git("commit -q -a -m 'link outputs'").success();
+        let assert_linked = |lines: usize| {
+            let model = repo.root().join("model.pt");
+            let stat = fs_err::metadata(&model).unwrap();
+            assert_eq!(stat.mode() & 0o777, 0o444);
+            assert_eq!(model.is_symlink(), kind == "symlink");
+            assert_eq!(stat.nlink() == 2, kind == "hardlink");
+            assert_eq!(repo.read("model.pt").lines().count(), lines);
+        };
+        repo.epochs(2).exp("run -n calm").success();
+        assert_linked(2);
+        // Training writes to a file of its own, and the object stays as it is.
+        repo.exp("run").success();
+        assert_linked(4);
+        repo.exp("apply calm~2").success();
+        assert_linked(2);
+        repo.check();
+    }
 }

@@ -8,6 +8,7 @@ mod changes;
 mod code;
 mod facts;
 mod inputs;
+mod links;
 mod origin;
 mod restore;
 mod session;

@@ -2,7 +2,7 @@
 
 use super::inputs::Inputs;
 use super::stages::Outcome;
-use super::{Failure, Report, changes, code};
+use super::{Failure, Report, changes, code, links};
 use crate::digest::Format;
 use crate::error::{Context, Kind, Result};
 use crate::event::{Event, Events};
@@ -119,6 +119,13 @@ impl Session<'_> {
         drop(watches);
         let (recorded, missed) = queue.finish(events)?;
         hand_over(store, self.format, &recorded, events);
+        if let Some(tip) = recorded.tip {
+            let outputs = inputs.pipeline.stages.iter().flat_map(|stage| &stage.outs);
+            let ours = outputs.map(|output| output.path.as_str()).collect();
+            if let Err(error) = links::make(store, tip, &ours) {
+                events.emit(Event::Warning(error.chain()));
+            }
+        }
         // The run is over: what cannot be tidied up now, the next command does.
         for tidied in [store.set_run_record(None), self.folder.remove()] {
             if let Err(error) = tidied {
