@@ -31,7 +31,7 @@ pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
     let out = &ctx.out;
     let mut events = |event: Event| say(out, &event);
     ops::apply::apply(ctx.store()?, &args.revision, args.force, &mut events)?;
-    out.print(&format!(
+    out.report(&format!(
         "Changes for experiment '{}' have been applied to your current workspace.\n",
         args.revision
     ))

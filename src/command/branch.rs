@@ -33,7 +33,7 @@ pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
     } else {
         format!("experiment '{}'", made.experiment)
     };
-    ctx.out.print(&format!(
+    ctx.out.report(&format!(
         "Git branch '{0}' has been created from {origin}.\n\
          To switch to the new branch run:\n\n\tgit checkout {0}\n",
         made.branch

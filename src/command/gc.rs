@@ -69,7 +69,7 @@ pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
         out.warning(&format!("kept '{name}': it is running"));
     }
     if plan.candidates.is_empty() {
-        return out.print("No experiments to remove.\n");
+        return out.report("No experiments to remove.\n");
     }
     if is_shown {
         out.print(&listing(&plan, args.dry_run))?;
@@ -87,7 +87,7 @@ pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
         }
     }
     let count = ops::gc::carry_out(store, &plan)?;
-    out.print(&format!(
+    out.report(&format!(
         "Removed {count} experiments. To remove unused cache files use 'dvc gc'.\n"
     ))
 }

@@ -59,12 +59,12 @@ pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
         },
     )?;
     if removed.is_empty() {
-        return ctx.out.print("No experiments to remove.\n");
+        return ctx.out.report("No experiments to remove.\n");
     }
     let names: Vec<String> = removed
         .iter()
         .map(|experiment| format!("'{}'", experiment.name.as_str()))
         .collect();
     ctx.out
-        .print(&format!("Removed experiments: {}\n", names.join(", ")))
+        .report(&format!("Removed experiments: {}\n", names.join(", ")))
 }

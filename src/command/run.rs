@@ -101,9 +101,7 @@ pub(super) fn present(
 
 /// A closed standard output silences a run; it never ends one.
 fn line(out: &Out, text: &str) {
-    if !out.quiet {
-        let _nobody_reads = out.print(&format!("{text}\n"));
-    }
+    let _nobody_reads = out.report(&format!("{text}\n"));
 }
 
 /// Words what happens.

@@ -37,7 +37,7 @@ pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
     }
     let mut events = |event: Event| say(out, &event);
     let entry = ops::undo::undo(store, args.force, &mut events)?;
-    out.print(&format!("Took back: {}\n", title(&entry)))
+    out.report(&format!("Took back: {}\n", title(&entry)))
 }
 
 fn title(entry: &Entry) -> String {

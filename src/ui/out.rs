@@ -23,6 +23,14 @@ impl Out {
         self.print_bytes(text.as_bytes())
     }
 
+    /// Writes a text that says what was done to standard output, unless quiet.
+    pub fn report(&self, text: &str) -> Result<()> {
+        match self.quiet {
+            true => Ok(()),
+            false => self.print(text),
+        }
+    }
+
     /// Writes bytes, as they are, to standard output; a closed pipe is [`Kind::BrokenPipe`].
     pub fn print_bytes(&self, bytes: &[u8]) -> Result<()> {
         let mut stdout = std::io::stdout().lock();

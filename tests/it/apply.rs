@@ -289,3 +289,21 @@ hint: did you mean 'first'?
 "#]]);
     repo.exp("apply").refused(129);
 }
+
+#[test]
+fn quiet_says_nothing_of_success() {
+    let repo = TestRepo::tutorial();
+    repo.epochs(2)
+        .exp("run -q -n calm")
+        .success()
+        .stdout(str![]);
+    for words in [
+        "apply -q calm~1",
+        "undo -q",
+        "branch -q calm kept",
+        "remove -q calm",
+        "gc -q -w -f",
+    ] {
+        repo.exp(words).success().stdout(str![]).stderr(str![]);
+    }
+}
