@@ -58,6 +58,9 @@ pub struct Plan {
     /// The tree of what has been recorded.
     #[serde(with = "hex_id")]
     pub tree: ObjectId,
+    /// Objects of `tree` that no sync has reached.
+    #[serde(default)]
+    pub unsynced: Vec<RefValue>,
     /// The `dvc.lock` of what has been recorded.
     pub lockfile: String,
     /// The note of what has been recorded.
@@ -326,6 +329,7 @@ mod tests {
             replaces: Some(RefValue(id)),
             started: id,
             tree: id,
+            unsynced: vec![RefValue(id)],
             lockfile: "schema: '2.0'\n".to_owned(),
             note: "{}".to_owned(),
             format: 3,

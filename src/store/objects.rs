@@ -51,6 +51,19 @@ impl<'s> Batch<'s> {
         }
     }
 
+    /// Takes over what another batch has not synced, to be synced with the objects of this one.
+    pub(crate) fn adopt(&self, unsynced: Vec<ObjectId>) {
+        if !unsynced.is_empty() {
+            self.new_folder.set(true);
+        }
+        self.written.borrow_mut().extend(unsynced);
+    }
+
+    /// Ends the batch and returns the objects that no sync has reached: no ref may lead to them.
+    pub(crate) fn into_unsynced(self) -> Vec<ObjectId> {
+        self.written.into_inner().into_iter().collect()
+    }
+
     /// Writes a blob.
     pub fn blob(&self, bytes: &[u8]) -> Result<ObjectId> {
         self.put(Kind::Blob, bytes)

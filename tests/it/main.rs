@@ -23,6 +23,7 @@ mod concurrent;
 mod consistent;
 mod crash;
 mod diff;
+mod durable;
 mod dvclive;
 mod faults;
 mod gc;

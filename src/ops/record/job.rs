@@ -7,6 +7,7 @@ use crate::event::Event;
 use crate::lockfile::Lockfile;
 use crate::pipeline::Pipeline;
 use crate::store::journal::{Entry, EntryKind};
+use crate::store::objects::Batch;
 use std::io::Write;
 use std::panic::AssertUnwindSafe;
 
@@ -87,15 +88,19 @@ impl Recording {
         let kind = job.work.kind();
         let count = self.count;
         self.start_entry(job.number);
+        let store = self.store.clone();
+        let batch = Batch::new(&store);
+        batch.adopt(std::mem::take(&mut self.unsynced));
         let done = std::panic::catch_unwind(AssertUnwindSafe(|| match job.work {
             Work::Stage(facts) => {
                 self.start_stage(*facts);
                 Ok(())
             }
-            Work::Skipped(facts) => self.skip_stage(&facts),
-            Work::Capture(capture) => self.record(capture, events),
-            Work::Finish(finish, commit) => self.finish(&finish, commit, events),
+            Work::Skipped(facts) => self.skip_stage(&batch, &facts),
+            Work::Capture(capture) => self.record(&batch, capture, events),
+            Work::Finish(finish, commit) => self.finish(&batch, &finish, commit, events),
         }));
+        self.unsynced = batch.into_unsynced();
         let done = done.unwrap_or_else(|_| Err(Error::io("an internal error")));
         if let Err(error) = &done {
             self.missed(&error.chain());

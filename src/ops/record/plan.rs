@@ -40,6 +40,7 @@ impl Recording {
             replaces: experiment.replaces.as_ref().map(|it| RefValue(it.tip)),
             started: self.started,
             tree: self.tree,
+            unsynced: self.unsynced.iter().copied().map(RefValue).collect(),
             lockfile: self.lockfile.to_text(),
             note: self.note(experiment.number).to_text(),
             format: match self.format {
@@ -74,6 +75,7 @@ impl Recording {
         .with_files(taken_up.note.params, metric_files.collect())
         .with_stages(plan.stages.clone());
         recording.tree = taken_up.tree;
+        recording.unsynced = plan.unsynced.iter().map(|object| object.0).collect();
         recording.metrics = taken_up.note.metrics.into_iter().collect();
         recording.deps = taken_up.note.deps;
         recording.outs = taken_up.note.outs;

@@ -143,6 +143,8 @@ pub struct Recording {
     pub(super) moved: HashMap<PathBuf, FileDigest>,
     /// Goes on for a killed recorder: what that one knew of unchanged outputs is looked up.
     pub(super) recalls: bool,
+    /// What jobs have written that no sync has reached: the commit that has it syncs it.
+    pub(super) unsynced: Vec<ObjectId>,
     /// The workspace's `dvc.lock` is somebody else's by now.
     pub(super) leaves_lockfile: bool,
 }
@@ -197,6 +199,7 @@ impl Recording {
             entry: None,
             moved: HashMap::new(),
             recalls: false,
+            unsynced: Vec::new(),
             leaves_lockfile: false,
         })
     }
@@ -289,9 +292,12 @@ impl Recording {
     }
 
     /// Records one capture; a commit is made if it was signalled and the tree differs from the last one.
-    pub fn record(&mut self, capture: Capture, events: &mut dyn FnMut(Event)) -> Result<()> {
-        let store = self.store.clone();
-        let batch = Batch::new(&store);
+    pub(super) fn record(
+        &mut self,
+        batch: &Batch<'_>,
+        capture: Capture,
+        events: &mut dyn FnMut(Event),
+    ) -> Result<()> {
         let signalled = capture.signalled;
         self.reported = capture.reported;
         self.reported_before.clear();
@@ -311,7 +317,7 @@ impl Recording {
             let Some(output) = facts.stage.out(&captured.path) else {
                 continue;
             };
-            let hash = self.output(&batch, output, captured.content, &old, &mut changes)?;
+            let hash = self.output(batch, output, captured.content, &old, &mut changes)?;
             entry.outs.push(LockedPath {
                 path: facts.stage.written(&output.path).to_owned(),
                 hash,
@@ -319,10 +325,10 @@ impl Recording {
             });
         }
         for file in capture.files {
-            self.file(&batch, &file.path, file.file, &mut changes)?;
+            self.file(batch, &file.path, file.file, &mut changes)?;
         }
         if let Some(tracked) = &capture.late {
-            self.look_late(&batch, tracked, &mut changes)?;
+            self.look_late(batch, tracked, &mut changes)?;
         }
         // The lockfile must not claim what was not recorded.
         let mut lockfile = self.lockfile.clone();
@@ -335,7 +341,7 @@ impl Recording {
         self.tree = batch.tree(self.tree, &changes)?;
         self.lockfile = lockfile;
         let saved = match signalled && self.committed_tree != Some(self.tree) {
-            true => Some(self.commit(&batch, events)?),
+            true => Some(self.commit(batch, events)?),
             false => None,
         };
         self.late_saved();
@@ -347,19 +353,18 @@ impl Recording {
     }
 
     /// Ends the run: commits what is not committed yet if `commit`, and writes the status into the tip's note.
-    pub fn finish(
+    pub(super) fn finish(
         &mut self,
+        batch: &Batch<'_>,
         finish: &Finish,
         commit: bool,
         events: &mut dyn FnMut(Event),
     ) -> Result<()> {
-        let store = self.store.clone();
-        let batch = Batch::new(&store);
         if commit {
-            self.keep_reported(&batch)?;
+            self.keep_reported(batch)?;
         }
         if commit && self.committed_tree != Some(self.tree) {
-            let saved = self.commit(&batch, events)?;
+            let saved = self.commit(batch, events)?;
             events(saved);
         }
         let Some(tip) = self.tip else { return Ok(()) };
@@ -375,7 +380,7 @@ impl Recording {
             return Ok(());
         }
         let entries = [(tip, note.to_text().into_bytes())];
-        self.move_notes(&batch, &entries)
+        self.move_notes(batch, &entries)
     }
 
     /// A checkpoint could not be recorded; the tip's note will say so.

@@ -13,16 +13,14 @@ impl Recording {
     /// Takes the stage's files with `cache: false` into the tree, its metrics, inputs and outputs into the notes.
     ///
     /// `dvc.lock` goes on describing them, so a checkpoint without them could not be applied whole.
-    pub fn skip_stage(&mut self, facts: &StageFacts) -> Result<()> {
+    pub(super) fn skip_stage(&mut self, batch: &Batch<'_>, facts: &StageFacts) -> Result<()> {
         self.note_deps(facts);
-        let store = self.store.clone();
-        let batch = Batch::new(&store);
         let mut changes = Vec::new();
         for output in &facts.stage.outs {
             let written = facts.stage.written(&output.path);
             let entry = self.lockfile.stages.get(&facts.stage.name);
             let locked = entry.and_then(|entry| entry.out(written)?.hash.clone());
-            self.skip_output(&batch, output, locked.as_ref(), &mut changes)?;
+            self.skip_output(batch, output, locked.as_ref(), &mut changes)?;
         }
         if !changes.is_empty() {
             self.tree = batch.tree(self.tree, &changes)?;
