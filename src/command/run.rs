@@ -15,6 +15,9 @@ use crate::ui::shell;
 /// time the training code signals, a checkpoint is saved: code, params, metrics and outputs as they
 /// are at that moment.
 ///
+/// Templates in 'dvc.yaml' ('${}' with 'vars', 'foreach' and 'matrix') mean what they mean to DVC 3.
+/// A generated stage is called '<name>@<key>', and '<name>' stands for all of them.
+///
 /// What a run goes on from is said first: a resume extends the experiment whose newest checkpoint
 /// is in the workspace; a fork is a new experiment that grows from a checkpoint from which code or
 /// params differ; a new experiment starts at HEAD.

@@ -103,7 +103,7 @@ struct Add {
 /// List the stages of 'dvc.yaml', each with what it does
 #[derive(Debug, clap::Args)]
 struct List {
-    /// Stages to list; all without any
+    /// Stages to list, the name of a 'foreach' or 'matrix' for all that it generates; all without any
     #[arg(value_name = "stage")]
     targets: Vec<String>,
     /// List only names
@@ -408,8 +408,8 @@ stages:
             ),
             (
                 "-n x echo ${a}",
-                "templating is not supported yet: '${a}'",
-                "write the value out, or write '\\${' for a variable of the shell",
+                "'${a}' in 'cmd' of stage 'x' has no value",
+                "values come from 'params.yaml' and 'vars'; write '\\${' for a variable of the shell",
             ),
         ] {
             let sandbox = project();

@@ -18,6 +18,7 @@ use crate::store::checkout::{Files, Targets};
 use crate::store::objects::Batch;
 use crate::store::resolve::Resolved;
 use crate::store::scan::{FileState, PathSet, Scanner, quoted};
+use crate::store::sources::InWorkspace;
 use crate::store::state::{self, ResumePoint};
 use crate::store::transition::{
     RefValue, SavedFile, SavedOutput, SavedPath, SavedResume, Step, Transition,
@@ -388,8 +389,10 @@ impl Plan {
 fn declared_by_all(store: &Store, target: &Outputs, resumed: &Outputs) -> PathSet {
     let mut declared = target.declared();
     declared.extend(resumed.declared());
-    if let Ok(text) = store.read_workspace("dvc.yaml")
-        && let Ok(pipeline) = crate::pipeline::parse::parse(&text, "dvc.yaml")
+    if let Ok(project) = store.project()
+        && let Ok(text) = store.read_workspace("dvc.yaml")
+        && let Ok(pipeline) =
+            crate::pipeline::parse::parse(&text, "dvc.yaml", &InWorkspace(project))
     {
         let outs = pipeline.stages.iter().flat_map(|stage| &stage.outs);
         declared.extend(PathSet::new(outs.map(|out| store.tree_path(&out.path))));

@@ -11,6 +11,7 @@ use crate::store::Store;
 use crate::store::bstr::{BString, ByteSlice};
 use crate::store::checkout::Files;
 use crate::store::scan::PathSet;
+use crate::store::sources::InFiles;
 use crate::value::Value;
 use crate::yaml;
 use std::collections::BTreeMap;
@@ -92,9 +93,10 @@ impl Outputs {
         pipeline: Option<&[u8]>,
     ) {
         self.format = self.format.or(lockfile.format());
+        let sources = InFiles { store, files };
         let pipeline = pipeline
             .map(|text| String::from_utf8_lossy(text).into_owned())
-            .and_then(|text| pipeline::parse::parse_in(&text, "dvc.yaml", folder).ok());
+            .and_then(|text| pipeline::parse::parse_in(&text, "dvc.yaml", folder, &sources).ok());
         if let Some(pipeline) = &pipeline {
             for stage in &pipeline.stages {
                 for out in &stage.outs {

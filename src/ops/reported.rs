@@ -5,6 +5,7 @@ use crate::pipeline::{Pipeline, Reported, parse, paths};
 use crate::store::Store;
 use crate::store::bstr::ByteSlice;
 use crate::store::checkout::Files;
+use crate::store::sources::{InFiles, InWorkspace};
 use std::path::Path;
 
 /// Returns the paths that the `dvc.yaml` files of a tree report, and those of these files that
@@ -16,6 +17,7 @@ pub fn in_tree(store: &Store, files: &Files) -> Result<Vec<String>> {
     let prefix = store.prefix().as_bytes();
     let mut found: Vec<String> = Vec::new();
     let mut outs: Vec<String> = Vec::new();
+    let sources = InFiles { store, files };
     for (path, state) in files {
         let Some(inner) = path
             .strip_prefix(prefix)
@@ -29,7 +31,8 @@ pub fn in_tree(store: &Store, files: &Files) -> Result<Vec<String>> {
             _ => continue,
         };
         let text = store.read_object(state.id)?;
-        let Ok(pipeline) = parse::parse_in(&String::from_utf8_lossy(&text), inner, folder) else {
+        let text = String::from_utf8_lossy(&text);
+        let Ok(pipeline) = parse::parse_in(&text, inner, folder, &sources) else {
             continue;
         };
         found.extend(Reported::of(&pipeline).paths().cloned());
@@ -57,7 +60,7 @@ pub fn in_workspace(project: &Path, pipeline: &Pipeline) -> Vec<String> {
         let Ok(text) = fs_err::read_to_string(project.join(&file)) else {
             continue;
         };
-        if let Ok(other) = parse::parse_in(&text, &file, folder)
+        if let Ok(other) = parse::parse_in(&text, &file, folder, &InWorkspace(project))
             && other.stages.is_empty()
         {
             found.extend(Reported::of(&other).paths().cloned());

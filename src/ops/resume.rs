@@ -14,6 +14,7 @@ use crate::params::{self, Assignment};
 use crate::pipeline::{Pipeline, parse};
 use crate::store::Store;
 use crate::store::resolve::Resolved;
+use crate::store::sources::{Edited, InTree};
 use crate::store::state::{ResumePoint, Running};
 use std::collections::BTreeMap;
 
@@ -152,16 +153,26 @@ fn check(
         })?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
-    let pipeline = parse::parse(&read("dvc.yaml")?, "dvc.yaml")?;
-    pipeline.select(&options.targets, options.reach)?;
     let mut by_file: BTreeMap<String, Vec<Assignment>> = BTreeMap::new();
     for typed in &options.set_params {
         let assignment = Assignment::parse(typed)?;
         let file = assignment.file.clone();
         by_file.entry(file).or_default().push(assignment);
     }
+    let mut texts = BTreeMap::new();
     for (file, assignments) in by_file {
-        params::assign(&file, &read(&file)?, &assignments)?;
+        let text = params::assign(&file, &read(&file)?, &assignments)?;
+        texts.insert(file, text);
     }
+    // templates may name what `-S` changes
+    let sources = Edited {
+        files: &InTree {
+            store,
+            tree: checkpoint,
+        },
+        texts: &texts,
+    };
+    let pipeline = parse::parse(&read("dvc.yaml")?, "dvc.yaml", &sources)?;
+    pipeline.select(&options.targets, options.reach)?;
     Ok(pipeline)
 }

@@ -5,6 +5,7 @@ use crate::error::{Context, Error, Result};
 use crate::pipeline::draft::Draft;
 use crate::pipeline::paths::{self, PathProblem};
 use crate::pipeline::{Output, OutputKind, Pipeline, Stage, edit, parse};
+use crate::store::sources::InWorkspace;
 use crate::store::{Store, durable};
 use std::io::ErrorKind;
 use std::path::Path;
@@ -28,7 +29,7 @@ pub struct Added {
 /// Reads and checks the project's `dvc.yaml`. Errors if there is none, with a hint.
 pub fn pipeline(store: &Store) -> Result<Pipeline> {
     match read(store)? {
-        Some(text) => parse::parse(&text, PIPELINE_FILE),
+        Some(text) => parse::parse(&text, PIPELINE_FILE, &InWorkspace(store.project()?)),
         None => Err(Error::missing(format!(
             "no '{PIPELINE_FILE}' in '{}'",
             store.project()?.display()
@@ -72,8 +73,9 @@ pub fn add(store: &Store, folder: &Path, mut draft: Draft, force: bool) -> Resul
     let old = read(store)?;
     let mut replaced = false;
     if let Some(text) = &old {
-        let pipeline = parse::parse(text, PIPELINE_FILE)?;
-        if let Some(stage) = pipeline.find(&draft.name) {
+        let pipeline = parse::parse(text, PIPELINE_FILE, &InWorkspace(project))?;
+        let is_group = pipeline.groups.contains(&draft.name);
+        if is_group || pipeline.find(&draft.name).is_some() {
             if !force {
                 return Err(Error::refused(format!(
                     "stage '{}' already exists in '{PIPELINE_FILE}'",
@@ -81,13 +83,16 @@ pub fn add(store: &Store, folder: &Path, mut draft: Draft, force: bool) -> Resul
                 ))
                 .hint("use --force to replace it"));
             }
-            draft.keep_from(stage);
+            // as it is written, templates and all
+            if let Some(stage) = parse::written_stage(text, PIPELINE_FILE, &draft.name)? {
+                draft.keep_from(&stage);
+            }
             replaced = true;
         }
     }
     let before = old.as_deref().unwrap_or_default();
     let text = edit::set_stage(before, PIPELINE_FILE, &draft.name, &draft.to_value())?;
-    let pipeline = parse::parse_draft(&text, PIPELINE_FILE)?;
+    let pipeline = parse::parse_draft(&text, PIPELINE_FILE, &InWorkspace(project))?;
     let stage = pipeline.stage(&draft.name)?;
     check_git(store, stage)?;
 
@@ -99,7 +104,14 @@ pub fn add(store: &Store, folder: &Path, mut draft: Draft, force: bool) -> Resul
         let path = paths::join(&stage.wdir, &out.path).ok()?;
         stage.out(&path)
     });
-    let ignored = ignore::outputs(store, typed)?;
+    let mut outs: Vec<&Output> = typed.collect();
+    // those whose paths are templates
+    for out in &stage.outs {
+        if !outs.contains(&out) {
+            outs.push(out);
+        }
+    }
+    let ignored = ignore::outputs(store, outs)?;
     let mut files = ignored.files;
     files.push(PIPELINE_FILE.to_owned());
     files.sort();
@@ -158,7 +170,7 @@ pub fn list<'p>(pipeline: &'p Pipeline, targets: &[String]) -> Result<Vec<(&'p s
             stages.extend(&pipeline.stages);
         } else {
             let name = target.rsplit(':').next().unwrap_or(target);
-            stages.push(pipeline.stage(name)?);
+            stages.extend(pipeline.stages_named(name)?);
         }
     }
     if targets.is_empty() {

@@ -57,7 +57,9 @@ pub fn open<T>(
 ) -> Result<T> {
     let mut memo = Memo::default();
     let visit = |source: &dyn Source| {
-        let parts = declared::parts(source)?.map_err(Error::corrupt)?.pipelines;
+        let parts = declared::parts(store, source)?
+            .map_err(Error::corrupt)?
+            .pipelines;
         visit(&State {
             store,
             source,

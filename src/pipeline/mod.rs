@@ -16,6 +16,7 @@ mod reported;
 mod reports;
 mod schema;
 pub mod stage;
+pub mod template;
 
 pub use reported::Reported;
 pub use stage::{Command, Live, Output, OutputKind, ParamsDependency, Stage};
@@ -29,8 +30,12 @@ use indexmap::IndexMap;
 /// A parsed and checked `dvc.yaml`. All paths are relative to the project's root.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Pipeline {
-    /// The stages in the order of the file.
+    /// The stages in the order of the file, generated ones where their group stands.
     pub stages: Vec<Stage>,
+    /// The names of `foreach` and `matrix` groups; their stages are `name@key`.
+    pub groups: Vec<String>,
+    /// What templates of stages take from files: by file the values under their dotted names.
+    pub vars: IndexMap<String, Map>,
     /// Top-level `params`: files.
     pub params: Vec<String>,
     /// Top-level `metrics`: files.
@@ -91,8 +96,8 @@ impl Pipeline {
 
     /// Returns the stages that `targets` (all when empty) reach, dependencies first.
     ///
-    /// A target is the name of a stage, `dvc.yaml:name`, or `dvc.yaml` for all. An unknown one is an
-    /// error that offers the nearest name.
+    /// A target is the name of a stage or of a group, `dvc.yaml:name`, or `dvc.yaml` for all. An
+    /// unknown one is an error that offers the nearest name.
     pub fn select(&self, targets: &[String], reach: Reach) -> Result<Vec<&Stage>> {
         let all = graph::dependencies(&self.stages);
         let mut wanted = vec![targets.is_empty(); self.stages.len()];
@@ -104,8 +109,9 @@ impl Pipeline {
                         .and_then(|rest| rest.strip_prefix(':'))
                         .or(target.strip_prefix(':'))
                         .unwrap_or(target);
-                    let position = self.position(name).ok_or_else(|| self.no_stage(name))?;
-                    wanted[position] = true;
+                    for position in self.named(name)? {
+                        wanted[position] = true;
+                    }
                 }
             }
         }
@@ -238,12 +244,35 @@ impl Pipeline {
         add_new(&mut self.plots, other.plots);
     }
 
+    /// Lists the stages that a name means: one, or those of a group.
+    pub fn stages_named(&self, name: &str) -> Result<Vec<&Stage>> {
+        let found = self.named(name)?.into_iter();
+        Ok(found.map(|position| &self.stages[position]).collect())
+    }
+
+    fn named(&self, name: &str) -> Result<Vec<usize>> {
+        if let Some(position) = self.position(name) {
+            return Ok(vec![position]);
+        }
+        let belongs = |stage: &Stage| {
+            let group = stage.name.rsplit_once(template::JOIN);
+            group.is_some_and(|(group, _)| group == name)
+        };
+        let stages = 0..self.stages.len();
+        let found: Vec<usize> = stages.filter(|&n| belongs(&self.stages[n])).collect();
+        match found.is_empty() {
+            true => Err(self.no_stage(name)),
+            false => Ok(found),
+        }
+    }
+
     fn position(&self, name: &str) -> Option<usize> {
         self.stages.iter().position(|stage| stage.name == name)
     }
 
     fn no_stage(&self, name: &str) -> Error {
-        let names = || self.stages.iter().map(|stage| stage.name.as_str());
+        let stages = || self.stages.iter().map(|stage| stage.name.as_str());
+        let names = || stages().chain(self.groups.iter().map(String::as_str));
         let error = Error::missing(format!("no stage '{name}' in 'dvc.yaml'"));
         if let Some(near) = nearest(name, names()) {
             return error.hint(format!("did you mean '{near}'?"));
@@ -302,7 +331,12 @@ stages:
 ";
 
     fn diamond(frozen: bool) -> Pipeline {
-        parse::parse(&DIAMOND.replace("FROZEN", &frozen.to_string()), "dvc.yaml").unwrap()
+        parse::parse(
+            &DIAMOND.replace("FROZEN", &frozen.to_string()),
+            "dvc.yaml",
+            &template::Alone,
+        )
+        .unwrap()
     }
 
     fn chosen(pipeline: &Pipeline, targets: &[&str], reach: Reach) -> String {
@@ -392,7 +426,7 @@ metrics: [m.json, top.json]
 params: [c.yaml]
 plots: [{T: {y: {p.csv: a, r.csv: b}}}]
 ";
-        let pipeline = parse::parse(text, "dvc.yaml").unwrap();
+        let pipeline = parse::parse(text, "dvc.yaml", &template::Alone).unwrap();
         assert_eq!(pipeline.metric_files(), ["m.json", "n.json", "top.json"]);
         let params: Vec<_> = pipeline.param_files().into_iter().collect();
         assert_eq!(

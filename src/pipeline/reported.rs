@@ -103,6 +103,7 @@ const USUAL_FOLDER: &str = "dvclive";
 mod tests {
     use super::*;
     use crate::pipeline::parse::parse_in;
+    use crate::pipeline::template::Alone;
 
     #[test]
     fn tells_params_that_training_wrote_from_those_it_reads() {
@@ -116,7 +117,7 @@ plots:
 - Loss: {y: {a.csv: loss, b.csv: loss}}
 - data/classes.csv
 ";
-        let reported = Reported::of(&parse_in(text, "dvc.yaml", "").unwrap());
+        let reported = Reported::of(&parse_in(text, "dvc.yaml", "", &Alone).unwrap());
         assert_eq!(reported.params, ["dvclive/params.yaml"]);
         assert_eq!(reported.metrics, ["dvclive/metrics.json", "scores.json"]);
         assert_eq!(reported.plots, ["dvclive/plots/metrics", "a.csv", "b.csv"]);
@@ -131,7 +132,9 @@ stages:
   a: {cmd: x, wdir: sub, outs: [model.pt], metrics: [logs/metrics.json]}
 ";
         assert_eq!(
-            parse_in(text, "dvc.yaml", "").unwrap().reporting_files(),
+            parse_in(text, "dvc.yaml", "", &Alone)
+                .unwrap()
+                .reporting_files(),
             [
                 "dvclive/dvc.yaml",
                 "sub/dvclive/dvc.yaml",

@@ -47,8 +47,6 @@ impl File<'_> {
     }
 
     /// Reads text. `what` names the node in messages: `'cmd' of stage 'train'`.
-    ///
-    /// DVC's escape `\${` becomes `${`; a real template has been refused before.
     pub fn text(&self, node: &Node, what: &str) -> Result<String> {
         match &node.kind {
             NodeKind::Scalar {
@@ -59,15 +57,16 @@ impl File<'_> {
                 .wrong(node, what, "text")
                 .hint(format!("put it in quotes: '{text}'"))),
             _ => match node.as_str() {
-                Some(text) => Ok(text.replace("\\${", "${")),
+                Some(text) => Ok(text.to_owned()),
                 None => Err(self.wrong(node, what, "text")),
             },
         }
     }
 
-    /// Reads `true` or `false`.
+    /// Reads `true` or `false`; as in DVC, not from a template.
     pub fn flag(&self, node: &Node, what: &str) -> Result<bool> {
         node.as_bool()
+            .filter(|_| template_of(node).is_none())
             .ok_or_else(|| self.wrong(node, what, "true or false"))
     }
 
@@ -136,48 +135,31 @@ impl File<'_> {
         let found = describe(node);
         let error = self.error(node, format!("{what} must be {expected}, not {found}"));
         match &node.kind {
-            NodeKind::Scalar { text, .. } if expected == "text" && !text.is_empty() => {
+            NodeKind::Scalar { text, .. }
+                if expected == "text" && !text.is_empty() && template_of(node).is_none() =>
+            {
                 error.hint(format!("put it in quotes: '{text}'"))
             }
             _ => error,
         }
     }
+}
 
-    /// Refuses a `${…}` anywhere below `node`, keys included.
-    pub fn refuse_templates(&self, node: &Node) -> Result<()> {
-        match &node.kind {
-            NodeKind::Scalar { text, .. } => match template(text) {
-                Some(found) => Err(self
-                    .unsupported(
-                        node,
-                        &format!("templating is not supported yet: '{found}'"),
-                        "write the value out, or write '\\${' for a variable of the shell",
-                    )
-                    .hint("a stage reads values of a params file by listing them in 'params'")),
-                None => Ok(()),
-            },
-            NodeKind::List(items) => items
-                .iter()
-                .try_for_each(|item| self.refuse_templates(item)),
-            NodeKind::Map(entries) => entries.iter().try_for_each(|(key, value)| {
-                self.refuse_templates(key)?;
-                self.refuse_templates(value)
-            }),
+/// Returns the template that a value other than text comes from.
+fn template_of(node: &Node) -> Option<&str> {
+    match &node.kind {
+        NodeKind::Scalar { text, .. } if node.as_str().is_none() && text.starts_with("${") => {
+            Some(text)
         }
+        _ => None,
     }
 }
 
-/// Returns the first `${…}` that no backslash escapes; as in DVC it ends in the same line.
-fn template(text: &str) -> Option<&str> {
-    text.match_indices("${")
-        .filter(|(start, _)| !text[..*start].ends_with('\\'))
-        .find_map(|(start, _)| {
-            let end = start + text[start..].find(['}', '\n'])?;
-            text[end..].starts_with('}').then(|| &text[start..=end])
-        })
-}
-
 fn describe(node: &Node) -> String {
+    if let Some(template) = template_of(node) {
+        let value = node.to_key().unwrap_or_else(|| "".into());
+        return format!("'{value}' of the template '{template}'");
+    }
     match &node.kind {
         NodeKind::List(_) => "a list".to_owned(),
         NodeKind::Map(_) => "a mapping".to_owned(),
@@ -191,22 +173,5 @@ fn describe(node: &Node) -> String {
             None if node.is_null() => "nothing".to_owned(),
             None => format!("'{text}'"),
         },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn finds_templates_that_nothing_escapes() {
-        assert_eq!(template("echo ${a.b} ${c}"), Some("${a.b}"));
-        assert_eq!(template("echo \\${HOME} ${x}"), Some("${x}"));
-        assert_eq!(template("echo \\${HOME}"), None);
-        assert_eq!(template("echo ${unclosed"), None);
-        assert_eq!(template("${a\n}"), None);
-        assert_eq!(template("${a\n} ${b}"), Some("${b}"));
-        assert_eq!(template("$HOME {a}"), None);
-        assert_eq!(template("é${ü}"), Some("${ü}"));
     }
 }

@@ -221,6 +221,7 @@ mod tests {
     use crate::capture::{CapturedContent, CapturedFile, Content};
     use crate::event::Events;
     use crate::pipeline::parse;
+    use crate::pipeline::template::Alone;
     use crate::runner::Interrupts;
     use crate::runner::capture::Capturer;
     use crate::runner::reports::Reports;
@@ -263,7 +264,7 @@ mod tests {
         let sandbox = Sandbox::new();
         let root = sandbox.path("");
         let text = "stages: {train: {cmd: x, outs: [{model.pt: {checkpoint: true}}]}}";
-        let pipeline = parse::parse(text, "dvc.yaml").unwrap();
+        let pipeline = parse::parse(text, "dvc.yaml", &Alone).unwrap();
         for file in ["model.pt", "log"] {
             sandbox.write(file, "of this step");
         }

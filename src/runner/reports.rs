@@ -7,6 +7,7 @@
 use super::capture::nanos;
 use super::stat::FileStat;
 use crate::pipeline::{Pipeline, Reported, Stage, parse, paths};
+use crate::store::sources::InWorkspace;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -151,7 +152,7 @@ impl Known {
             return false;
         }
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let Ok(pipeline) = parse::parse_in(&text, path, folder) else {
+        let Ok(pipeline) = parse::parse_in(&text, path, folder, &InWorkspace(root)) else {
             return false;
         };
         self.text = text;
@@ -171,6 +172,7 @@ mod tests {
     )]
 
     use super::*;
+    use crate::pipeline::template::Alone;
 
     struct Project {
         root: tempfile::TempDir,
@@ -182,7 +184,7 @@ mod tests {
         fn new(pipeline: &str, admits: Admits) -> Self {
             let root = tempfile::tempdir().unwrap();
             fs_err::write(root.path().join("dvc.yaml"), pipeline).unwrap();
-            let pipeline = parse::parse(pipeline, "dvc.yaml").unwrap();
+            let pipeline = parse::parse(pipeline, "dvc.yaml", &Alone).unwrap();
             let reports = Reports::new(root.path(), &pipeline, [], admits);
             Project {
                 root,

@@ -39,6 +39,7 @@ pub mod requests;
 pub mod resolve;
 pub mod row_cache;
 pub mod scan;
+pub mod sources;
 pub mod state;
 pub mod survey;
 pub mod tracked;

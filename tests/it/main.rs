@@ -50,6 +50,7 @@ mod stage;
 mod status;
 mod steps;
 mod suite;
+mod templates;
 mod tutorial;
 mod undo;
 mod untouched;

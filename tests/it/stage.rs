@@ -136,7 +136,7 @@ fn a_broken_pipeline_names_the_place() {
         repo.exp(command).refused(128).stderr(str![[r#"
 fatal: cannot parse 'dvc.yaml', line 4, column 5: unknown key 'dep' in stage 'train'
 hint: did you mean 'deps'?
-hint: allowed there: cmd, wdir, deps, params, outs, metrics, plots, frozen, always_changed, desc, meta, live
+hint: allowed there: cmd, wdir, deps, params, outs, metrics, plots, frozen, always_changed, desc, meta, live, vars, foreach, do, matrix
 
 "#]]);
     }

@@ -3,19 +3,22 @@
 //! The order of files is DVC's: metrics by stage, then top-level ones; `params.yaml` if nobody names
 //! it, top-level params, then those of stages.
 
-use super::source::Source;
+use super::source::{ParsedPipeline, Source};
 use crate::checkpoint::{FileData, NoteDependency, NoteOutput};
 use crate::error::Result;
+use crate::id::ObjectId;
 use crate::listing::Row;
 use crate::lockfile::{LockEntry, LockedPath, Lockfile};
 use crate::metrics;
 use crate::params;
 use crate::pipeline::parse::{DEFAULT_PARAMS, parse_in};
+use crate::pipeline::template::{Sources, Unpacking};
 use crate::pipeline::{OutputKind, Pipeline, Stage};
 use crate::store::Store;
 use crate::value::{Map, Value};
 use crate::yaml;
 use indexmap::IndexMap;
+use std::cell::RefCell;
 use std::rc::Rc;
 
 /// One `dvc.yaml` with its `dvc.lock`.
@@ -26,7 +29,7 @@ pub(in crate::ops) struct Part {
 
 /// Reads the columns of `source`.
 pub(super) fn row(store: &Store, source: &dyn Source, param_deps: bool) -> Result<Row> {
-    let parts = match parts(source)? {
+    let parts = match parts(store, source)? {
         Ok(parts) => parts,
         Err(error) => {
             return Ok(Row {
@@ -62,7 +65,7 @@ pub(in crate::ops) struct Parts {
 }
 
 /// Reads what the project declares; the inner error says what is wrong with its `dvc.yaml`.
-pub(in crate::ops) fn parts(source: &dyn Source) -> Result<Result<Parts, String>> {
+pub(in crate::ops) fn parts(store: &Store, source: &dyn Source) -> Result<Result<Parts, String>> {
     let mut parts = Parts {
         pipelines: Vec::new(),
         data: Vec::new(),
@@ -81,7 +84,7 @@ pub(in crate::ops) fn parts(source: &dyn Source) -> Result<Result<Parts, String>
             }
             continue;
         }
-        let Some(parsed) = pipeline(source, &path)? else {
+        let Some(parsed) = pipeline(store, source, &path)? else {
             continue;
         };
         match parsed {
@@ -110,24 +113,61 @@ pub(in crate::ops) fn parts(source: &dyn Source) -> Result<Result<Parts, String>
 }
 
 /// Reads a `dvc.yaml`, or says what is wrong with it; `None` if it is not there.
-fn pipeline(source: &dyn Source, path: &str) -> Result<Option<Result<Rc<Pipeline>, String>>> {
+fn pipeline(
+    store: &Store,
+    source: &dyn Source,
+    path: &str,
+) -> Result<Option<Result<Rc<Pipeline>, String>>> {
     let key = source.id(path)?.map(|id| (id, path.to_owned()));
-    if let (Some(key), Some(parsed)) = (&key, source.parsed())
-        && let Some(known) = parsed.pipelines.get(key)
-    {
-        return Ok(Some(known.clone()));
+    if let Some(key) = &key {
+        let known = source
+            .parsed()
+            .and_then(|parsed| parsed.pipelines.get(key).cloned());
+        if let Some(known) = known
+            && known.still_holds(source)?
+        {
+            return Ok(Some(known.pipeline));
+        }
     }
     let Some(bytes) = source.read(path)? else {
         return Ok(None);
     };
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let found = parse_in(&String::from_utf8_lossy(&bytes), path, folder)
+    let sources = Vars {
+        store,
+        source,
+        read: RefCell::default(),
+    };
+    let pipeline = parse_in(&String::from_utf8_lossy(&bytes), path, folder, &sources)
         .map(Rc::new)
         .map_err(|error| error.chain());
     if let (Some(key), Some(mut parsed)) = (key, source.parsed()) {
-        parsed.pipelines.insert(key, found.clone());
+        let known = ParsedPipeline {
+            pipeline: pipeline.clone(),
+            read: sources.read.into_inner().into(),
+        };
+        parsed.pipelines.insert(key, known);
     }
-    Ok(Some(found))
+    Ok(Some(pipeline))
+}
+
+/// The files of a source, for templates; remembers which were asked for.
+struct Vars<'s> {
+    store: &'s Store,
+    source: &'s dyn Source,
+    read: RefCell<Vec<(String, Option<ObjectId>)>>,
+}
+
+impl Sources for Vars<'_> {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        let id = self.source.id(path)?;
+        self.read.borrow_mut().push((path.to_owned(), id));
+        self.source.read(path)
+    }
+
+    fn unpacking(&self) -> Result<Unpacking> {
+        self.store.dvc_config()?.unpacking()
+    }
 }
 
 fn add_stage(row: &mut Row, stage: &Stage, entry: Option<&LockEntry>) {
@@ -284,6 +324,22 @@ impl Files<'_> {
                 }
                 add(path, data);
             })?;
+        }
+        // as in DVC: what templates take from files of which nothing else is shown
+        let mut vars: IndexMap<&str, Map> = IndexMap::new();
+        for (file, values) in self.parts.iter().flat_map(|part| &part.pipeline.vars) {
+            if !row.params.contains_key(file) {
+                let known = vars.entry(file).or_default();
+                known.extend(
+                    values
+                        .iter()
+                        .map(|(key, value)| (key.clone(), value.clone())),
+                );
+            }
+        }
+        for (file, values) in vars {
+            row.params
+                .insert(file.to_owned(), FileData::Data(Value::Map(values)));
         }
         Ok(())
     }

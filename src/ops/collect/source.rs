@@ -43,9 +43,29 @@ pub(in crate::ops) struct Memo {
 #[derive(Default)]
 pub(in crate::ops) struct Parsed {
     /// `dvc.yaml` files, or what is wrong with them.
-    pub pipelines: HashMap<(ObjectId, String), Result<Rc<Pipeline>, String>>,
+    pub pipelines: HashMap<(ObjectId, String), ParsedPipeline>,
     /// Params files.
     pub params: HashMap<(ObjectId, String), FileData>,
+}
+
+/// What a `dvc.yaml` says where the files that its templates need are these.
+#[derive(Clone)]
+pub(in crate::ops) struct ParsedPipeline {
+    pub pipeline: Result<Rc<Pipeline>, String>,
+    /// The files that were asked for, and what was there.
+    pub read: Rc<[(String, Option<ObjectId>)]>,
+}
+
+impl ParsedPipeline {
+    /// Whether `source` has the same files.
+    pub fn still_holds(&self, source: &dyn Source) -> Result<bool> {
+        for (path, id) in self.read.iter() {
+            if source.id(path)? != *id {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
 /// A commit's tree.

@@ -15,6 +15,7 @@ use crate::store::capture_dir::CaptureDir;
 use crate::store::journal::Plan;
 use crate::store::refs::Expected;
 use crate::store::scan::{PathSet, Scanner};
+use crate::store::sources::InTree;
 use crate::store::state::boot_id;
 use crate::store::transition::RefValue;
 
@@ -150,7 +151,11 @@ pub fn pipeline_of(store: &Store, plan: &Plan) -> Result<Pipeline> {
     let text = store.read_blob(plan.started, &store.tree_path("dvc.yaml"))?;
     let text =
         text.ok_or_else(|| Error::corrupt("the code of the killed run has no 'dvc.yaml'"))?;
-    parse::parse(&String::from_utf8_lossy(&text), "dvc.yaml")
+    let sources = InTree {
+        store,
+        tree: plan.started,
+    };
+    parse::parse(&String::from_utf8_lossy(&text), "dvc.yaml", &sources)
 }
 
 /// Where a killed recording stands.

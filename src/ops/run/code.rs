@@ -11,6 +11,7 @@ use crate::store::Store;
 use crate::store::bstr::{BString, ByteSlice};
 use crate::store::objects::{Batch, EntryKind, TreeChange};
 use crate::store::scan::{PathSet, Scanner};
+use crate::store::sources::InTree;
 use crate::store::untracked;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -161,6 +162,9 @@ fn stages_differ(store: &Store, from: ObjectId, pipeline: &Pipeline) -> Result<b
     let Some(text) = store.read_blob(from, &store.tree_path("dvc.yaml"))? else {
         return Ok(true);
     };
-    Ok(parse::parse(&String::from_utf8_lossy(&text), "dvc.yaml")
-        .map_or(true, |before| before.stages != pipeline.stages))
+    let sources = InTree { store, tree: from };
+    Ok(
+        parse::parse(&String::from_utf8_lossy(&text), "dvc.yaml", &sources)
+            .map_or(true, |before| before.stages != pipeline.stages),
+    )
 }

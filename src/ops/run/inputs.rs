@@ -8,6 +8,8 @@ use crate::params::{self, Assignment, ParamsFile};
 use crate::pipeline::{Pipeline, parse};
 use crate::store::Store;
 use crate::store::journal::Plan;
+use crate::store::sources::{Edited, InWorkspace};
+use crate::value::Value;
 use indexmap::IndexMap;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,14 +30,17 @@ pub struct Inputs {
 impl Inputs {
     /// Reads and checks all of them; `set_params` as typed.
     pub fn read(project: &Path, set_params: &[String]) -> Result<Self> {
-        let pipeline = match read_optional(&project.join("dvc.yaml"))? {
-            Some(text) => parse::parse(&text, "dvc.yaml")?,
-            None => {
-                return Err(Error::missing("there is no 'dvc.yaml' in this project")
-                    .hint("git exp stage add --name <name> <command>"));
-            }
+        let Some(text) = read_optional(&project.join("dvc.yaml"))? else {
+            return Err(Error::missing("there is no 'dvc.yaml' in this project")
+                .hint("git exp stage add --name <name> <command>"));
         };
+        // templates may name what `-S` changes
         let edits = assign(project, set_params)?;
+        let sources = Edited {
+            files: &InWorkspace(project),
+            texts: &edits,
+        };
+        let pipeline = parse::parse(&text, "dvc.yaml", &sources)?;
         let params = read_params(&pipeline, |file| match edits.get(file) {
             Some(text) => Ok(Some(text.clone())),
             None => read_optional(&project.join(file)),
@@ -73,13 +78,18 @@ impl Inputs {
         files.into_iter().map(str::to_owned).collect()
     }
 
-    /// Returns the params files as the note has them.
+    /// Returns the params files as the note has them, and what templates take from other files.
     pub fn param_data(&self) -> IndexMap<String, FileData> {
-        let data = |parsed: &ParamsFile| FileData::Data(parsed.value().clone());
-        self.params
+        let whole = self
+            .params
             .iter()
-            .map(|(file, parsed)| (file.clone(), data(parsed)))
-            .collect()
+            .map(|(file, parsed)| (file.clone(), FileData::Data(parsed.value().clone())));
+        let mut data: IndexMap<String, FileData> = whole.collect();
+        for (file, values) in &self.pipeline.vars {
+            let values = || FileData::Data(Value::Map(values.clone()));
+            data.entry(file.clone()).or_insert_with(values);
+        }
+        data
     }
 }
 
@@ -124,19 +134,17 @@ fn read_params(
     pipeline: &Pipeline,
     read: impl Fn(&str) -> Result<Option<String>>,
 ) -> Result<IndexMap<String, ParamsFile>> {
-    let mut files: Vec<String> = pipeline
-        .param_files()
-        .keys()
-        .map(|file| (*file).to_owned())
-        .collect();
-    if files.is_empty() {
-        files.push(params::DEFAULT_FILE.to_owned());
+    let named = pipeline.param_files();
+    let mut files: Vec<&str> = named.keys().copied().collect();
+    // nobody need name it: templates use it, and DVC shows it
+    if !files.contains(&params::DEFAULT_FILE) {
+        files.insert(0, params::DEFAULT_FILE);
     }
     let mut params = IndexMap::new();
     for file in files {
-        if let Some(text) = read(&file)? {
-            let parsed = ParamsFile::parse(&file, text.as_bytes())?;
-            params.insert(file, parsed);
+        if let Some(text) = read(file)? {
+            let parsed = ParamsFile::parse(file, text.as_bytes())?;
+            params.insert(file.to_owned(), parsed);
         }
     }
     Ok(params)

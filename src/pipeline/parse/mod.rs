@@ -1,12 +1,15 @@
 //! `dvc.yaml` to [`Pipeline`]: every error names file, line, column and key.
 //!
-//! What DVC knows and we do not yet (templates, `vars`, `foreach`, `matrix`, paths outside of the
-//! project) is refused by name: a pipeline that is half understood would run the wrong thing.
+//! Templates are resolved first (see [`template`]); what follows reads a tree without them. What DVC
+//! knows and we do not yet (paths outside of the project, URLs) is refused by name: a pipeline that is
+//! half understood would run the wrong thing.
 
 mod stage;
 
 use super::check::{self, Placed};
 use super::schema::File;
+use super::stage::Stage;
+use super::template::{self, Sources};
 use super::{Pipeline, reports};
 use crate::error::Result;
 use crate::yaml::read::{self, Node};
@@ -16,55 +19,76 @@ pub const DEFAULT_PARAMS: &str = "params.yaml";
 
 const TOP_KEYS: &[&str] = &[
     "stages",
+    "vars",
     "params",
     "metrics",
     "plots",
     "artifacts",
     "datasets",
 ];
-const LATER_KEYS: &[&str] = &["vars", "foreach", "do", "matrix"];
-
 /// Parses the text of `origin` (its path, for messages) in the project's root.
-pub fn parse(text: &str, origin: &str) -> Result<Pipeline> {
-    parse_in(text, origin, "")
+pub fn parse(text: &str, origin: &str, sources: &dyn Sources) -> Result<Pipeline> {
+    parse_in(text, origin, "", sources)
 }
 
 /// Parses the text of a `dvc.yaml` in `folder` (relative to the project's root, `/` between parts).
 ///
 /// The paths of the result are relative to the project's root all the same. DVCLive 2 writes such
 /// a file (`dvclive/dvc.yaml`): see [`Pipeline::absorb_reports`].
-pub fn parse_in(text: &str, origin: &str, folder: &str) -> Result<Pipeline> {
-    parse_file(
-        text,
-        File {
-            origin,
-            folder,
-            is_draft: false,
-        },
-    )
+pub fn parse_in(text: &str, origin: &str, folder: &str, sources: &dyn Sources) -> Result<Pipeline> {
+    let file = File {
+        origin,
+        folder,
+        is_draft: false,
+    };
+    parse_file(text, file, sources)
 }
 
 /// Parses what `origin` is to say after a change; errors say what is wrong, without a line.
-pub fn parse_draft(text: &str, origin: &str) -> Result<Pipeline> {
-    parse_file(
-        text,
-        File {
-            origin,
-            folder: "",
-            is_draft: true,
-        },
-    )
+pub fn parse_draft(text: &str, origin: &str, sources: &dyn Sources) -> Result<Pipeline> {
+    let file = File {
+        origin,
+        folder: "",
+        is_draft: true,
+    };
+    parse_file(text, file, sources)
 }
 
-fn parse_file(text: &str, file: File<'_>) -> Result<Pipeline> {
-    let root = read::parse(text, file.origin)?;
-    let mut pipeline = Pipeline::default();
-    if root.is_null() {
-        return Ok(pipeline);
+/// Returns a stage as it is written, templates included; `None` if there is none of that name, or if
+/// it is a group.
+pub fn written_stage(text: &str, origin: &str, name: &str) -> Result<Option<Stage>> {
+    let file = File {
+        origin,
+        folder: "",
+        is_draft: false,
+    };
+    let root = read::parse(text, origin)?;
+    let stages = root.get("stages").and_then(Node::as_map);
+    let found = stages
+        .unwrap_or_default()
+        .iter()
+        .find(|(key, _)| key.as_str() == Some(name));
+    match found {
+        Some((key, node)) if node.get("cmd").is_some() && node.get("matrix").is_none() => {
+            stage::read(file, name, node, &mut Placed::new(key)).map(Some)
+        }
+        _ => Ok(None),
     }
-    refuse_later_keys(file, &root, "at the top")?;
-    let entries = file.known_map(&root, "the file", TOP_KEYS)?;
-    file.refuse_templates(&root)?;
+}
+
+fn parse_file(text: &str, file: File<'_>, sources: &dyn Sources) -> Result<Pipeline> {
+    let written = read::parse(text, file.origin)?;
+    if written.is_null() {
+        return Ok(Pipeline::default());
+    }
+    file.known_map(&written, "the file", TOP_KEYS)?;
+    let resolved = template::resolve(file, &written, sources)?;
+    let mut pipeline = Pipeline {
+        groups: resolved.groups,
+        vars: resolved.used,
+        ..Pipeline::default()
+    };
+    let entries = file.map(&resolved.root, "the file")?;
     let mut placed = Vec::new();
     for (key, _, node) in entries {
         match key {
@@ -89,22 +113,6 @@ fn parse_file(text: &str, file: File<'_>) -> Result<Pipeline> {
     check::outputs(file, &pipeline.stages, &placed)?;
     check::cycles(file, &pipeline.stages, &placed)?;
     Ok(pipeline)
-}
-
-fn refuse_later_keys(file: File<'_>, node: &Node, place: &str) -> Result<()> {
-    let Some(entries) = node.as_map() else {
-        return Ok(());
-    };
-    for (key, _) in entries {
-        if let Some(name) = key.as_str().filter(|name| LATER_KEYS.contains(name)) {
-            return Err(file.unsupported(
-                key,
-                &format!("'{name}' {place} is not supported yet"),
-                "write the stages and their values out",
-            ));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::super::outputs::Paths;
 use super::super::paths;
 use super::super::schema::File;
 use super::super::stage::{Command, OutputKind, ParamsDependency, Stage};
-use super::{DEFAULT_PARAMS, refuse_later_keys};
+use super::DEFAULT_PARAMS;
 use crate::error::Result;
 use crate::yaml::read::Node;
 use indexmap::IndexMap;
@@ -23,6 +23,10 @@ const STAGE_KEYS: &[&str] = &[
     "desc",
     "meta",
     "live",
+    "vars",
+    "foreach",
+    "do",
+    "matrix",
 ];
 
 /// Reads one stage, and where its parts stand into `place`.
@@ -36,7 +40,6 @@ pub(super) fn read<'n>(
     if name.is_empty() {
         return Err(file.error(place.name, "a stage without a name"));
     }
-    refuse_later_keys(file, node, &format!("in {whole}"))?;
     let entries = file.known_map(node, &whole, STAGE_KEYS)?;
     let find = |wanted| {
         let entry = entries.iter().find(|(key, _, _)| *key == wanted);

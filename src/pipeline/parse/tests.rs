@@ -1,4 +1,5 @@
 use super::super::stage::{Command, OutputKind};
+use super::super::template::Alone;
 use super::*;
 use crate::error::{Error, Kind};
 use crate::value::Value;
@@ -36,11 +37,11 @@ stages:
 ";
 
 fn parsed(text: &str) -> Pipeline {
-    parse(text, "dvc.yaml").unwrap()
+    parse(text, "dvc.yaml", &Alone).unwrap()
 }
 
 fn refused(text: &str) -> Error {
-    parse(text, "dvc.yaml").unwrap_err()
+    parse(text, "dvc.yaml", &Alone).unwrap_err()
 }
 
 /// The message and the hints, one a line.
@@ -230,7 +231,7 @@ datasets:
 fn takes_reports_of_a_file_in_a_folder() {
     let text =
         "params:\n- params.yaml\nmetrics:\n- metrics.json\nplots:\n- plots/metrics:\n    x: step\n";
-    let other = parse_in(text, "dvclive/dvc.yaml", "dvclive").unwrap();
+    let other = parse_in(text, "dvclive/dvc.yaml", "dvclive", &Alone).unwrap();
     let mut pipeline = parsed("metrics: [dvclive/metrics.json]\n");
     pipeline.absorb_reports(other);
     assert_eq!(pipeline.metric_files(), ["dvclive/metrics.json"]);
@@ -244,13 +245,13 @@ fn names_the_place_the_key_and_the_choice() {
         said(&with("dep: [a]")),
         "cannot parse 'dvc.yaml', line 4, column 5: unknown key 'dep' in stage 'train'\n\
              did you mean 'deps'?\n\
-             allowed there: cmd, wdir, deps, params, outs, metrics, plots, frozen, always_changed, desc, meta, live"
+             allowed there: cmd, wdir, deps, params, outs, metrics, plots, frozen, always_changed, desc, meta, live, vars, foreach, do, matrix"
     );
     assert_eq!(
         said("stage:\n  a: {cmd: b}\n"),
         "cannot parse 'dvc.yaml', line 1, column 1: unknown key 'stage' in the file\n\
              did you mean 'stages'?\n\
-             allowed there: stages, params, metrics, plots, artifacts, datasets"
+             allowed there: stages, vars, params, metrics, plots, artifacts, datasets"
     );
     assert_eq!(
         said(&with("outs: [{a: {cached: false}}]")),
@@ -301,21 +302,6 @@ fn names_the_place_the_key_and_the_choice() {
 #[test]
 fn refuses_what_is_not_built_yet_by_name() {
     for (text, name) in [
-        ("vars: [a.yaml]\n".to_owned(), "'vars' at the top"),
-        (with("vars: [a.yaml]"), "'vars' in stage 'train'"),
-        (
-            "stages:\n  a:\n    foreach: [1]\n    do: {cmd: b}\n".to_owned(),
-            "'foreach' in stage 'a'",
-        ),
-        (with("matrix: {a: [1]}"), "'matrix' in stage 'train'"),
-        (
-            with("deps: ['${file}']"),
-            "templating is not supported yet: '${file}'",
-        ),
-        (
-            with("desc: a ${b} c"),
-            "templating is not supported yet: '${b}'",
-        ),
         (
             with("deps: [/etc/passwd]"),
             "path '/etc/passwd' in 'deps' of stage 'train' is absolute",
@@ -433,6 +419,12 @@ fn scrap() -> impl Strategy<Value = String> {
         "~",
         "- - q",
         "foreach: [1]",
+        "foreach: ${a}",
+        "do: {cmd: \"${item} ${key}\"}",
+        "matrix: {a: [1, ${b}], b: ${a}}",
+        "vars: [{a: [1, {b: 2}], b: x}]",
+        "vars: [a.yaml, \"b:c\"]",
+        "cmd: x ${a[0]} \\${b} ${a",
         "&m",
         "*m",
         "<<: *m",
@@ -461,12 +453,12 @@ fn scrap() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn any_text_parses_or_fails(text in ".{0,200}") {
-        let _ = parse(&text, "dvc.yaml");
+        let _ = parse(&text, "dvc.yaml", &Alone);
     }
 
     #[test]
     fn any_scrap_of_a_pipeline_parses_or_fails(text in scrap()) {
-        if let Ok(pipeline) = parse(&text, "dvc.yaml") {
+        if let Ok(pipeline) = parse(&text, "dvc.yaml", &Alone) {
             let order = pipeline.order(&[]).unwrap();
             prop_assert_eq!(order.len(), pipeline.stages.len());
             let _ = (pipeline.metric_files(), pipeline.param_files(), pipeline.plot_entries());

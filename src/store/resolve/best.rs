@@ -8,6 +8,7 @@ use crate::pipeline::{self, OutputKind};
 use crate::revision::MetricChoice;
 use crate::store::Store;
 use crate::store::notes::NotesTree;
+use crate::store::sources::InTree;
 use crate::value::Value;
 use crate::yaml;
 use indexmap::IndexMap;
@@ -132,7 +133,11 @@ impl Store {
             return Ok(metrics);
         };
         let text = String::from_utf8_lossy(&text);
-        let Ok(pipeline) = pipeline::parse::parse(&text, "dvc.yaml") else {
+        let sources = InTree {
+            store: self,
+            tree: checkpoint.tree,
+        };
+        let Ok(pipeline) = pipeline::parse::parse(&text, "dvc.yaml", &sources) else {
             return Ok(metrics);
         };
         let outs = pipeline.stages.iter().flat_map(|stage| &stage.outs);

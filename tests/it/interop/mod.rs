@@ -7,6 +7,7 @@ mod assign;
 mod hand_over;
 mod ours;
 mod same;
+mod templates;
 mod theirs;
 mod tidy;
 

@@ -1,0 +1,111 @@
+//! Where the templates of a `dvc.yaml` find their files: the workspace, a tree, or what will be there.
+
+use super::Store;
+use super::checkout::Files;
+use super::dvc_config::DvcConfig;
+use crate::error::{Context, Error, Result};
+use crate::id::ObjectId;
+use crate::pipeline::template::{Sources, Unpacking};
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::Path;
+
+impl DvcConfig {
+    /// Returns what `parsing.bool` and `parsing.list` say.
+    pub fn unpacking(&self) -> Result<Unpacking> {
+        let choice = |key: &str, usual: &str, other: &str| match self.get("parsing", key) {
+            None => Ok(false),
+            Some(value) if value.eq_ignore_ascii_case(usual) => Ok(false),
+            Some(value) if value.eq_ignore_ascii_case(other) => Ok(true),
+            Some(value) => Err(Error::refused(format!(
+                "bad value '{value}' of 'parsing.{key}' in DVC's config: expected {usual} or {other}"
+            ))),
+        };
+        Ok(Unpacking {
+            negates_false: choice("bool", "store_true", "boolean_optional")?,
+            repeats_name: choice("list", "nargs", "append")?,
+        })
+    }
+}
+
+/// The files of a project on the disk.
+pub struct InWorkspace<'p>(pub &'p Path);
+
+impl Sources for InWorkspace<'_> {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        match fs_err::read(self.0.join(path)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error).context(|| format!("cannot read '{path}'")),
+        }
+    }
+
+    fn unpacking(&self) -> Result<Unpacking> {
+        DvcConfig::load(&self.0.join(".dvc"))?.unpacking()
+    }
+}
+
+/// The project in a commit or tree; DVC's config is that of the workspace.
+pub struct InTree<'s> {
+    /// The repository.
+    pub store: &'s Store,
+    /// The commit or tree.
+    pub tree: ObjectId,
+}
+
+impl Sources for InTree<'_> {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        let path = self.store.tree_path(path);
+        self.store.read_blob(self.tree, &path)
+    }
+
+    fn unpacking(&self) -> Result<Unpacking> {
+        self.store.dvc_config()?.unpacking()
+    }
+}
+
+/// The project in a list of files.
+pub struct InFiles<'s> {
+    /// The repository.
+    pub store: &'s Store,
+    /// The files.
+    pub files: &'s Files,
+}
+
+impl Sources for InFiles<'_> {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        match self.files.get(self.store.tree_path(path).as_bytes()) {
+            Some(state) => self.store.read_object(state.id).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn unpacking(&self) -> Result<Unpacking> {
+        self.store.dvc_config()?.unpacking()
+    }
+}
+
+/// The same with other texts of some files: those that `-S` makes.
+pub struct Edited<'s> {
+    /// The files as they are.
+    pub files: &'s dyn Sources,
+    /// The new texts by path.
+    pub texts: &'s BTreeMap<String, String>,
+}
+
+impl Sources for Edited<'_> {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        match self.texts.get(path) {
+            Some(text) => Ok(Some(text.clone().into_bytes())),
+            None => self.files.read(path),
+        }
+    }
+
+    fn unpacking(&self) -> Result<Unpacking> {
+        self.files.unpacking()
+    }
+}

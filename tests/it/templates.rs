@@ -1,0 +1,112 @@
+//! Templates in `dvc.yaml`: what is run, skipped, listed and added.
+
+use crate::support::TestRepo;
+
+const PIPELINE: &str = "\
+# kept
+vars:
+- sizes: [1, 2]
+stages:
+  prep:
+    foreach: [us, eu]
+    do:
+      cmd: echo ${item} ${scale} > ${item}.txt
+      outs: ['${item}.txt']
+  fit:
+    matrix:
+      size: ${sizes}
+    cmd: cat us.txt eu.txt > fit-${key}.txt && echo ${options} >> fit-${key}.txt
+    deps: [us.txt, eu.txt]
+    outs: ['fit-${key}.txt']
+";
+
+fn project() -> TestRepo {
+    let repo = TestRepo::project();
+    repo.write("dvc.yaml", PIPELINE)
+        .write("params.yaml", "scale: 3\noptions: {lr: 1e-5, on: true}\n")
+        .write(".gitignore", "/*.txt\n");
+    repo.git("add .").success();
+    repo.git("commit -q -m 'created pipeline'").success();
+    repo
+}
+
+/// Returns the stages that a run started.
+fn started(said: &str) -> Vec<&str> {
+    said.lines()
+        .filter_map(|line| line.strip_prefix("Running stage '")?.split('\'').next())
+        .collect()
+}
+
+#[test]
+fn groups_run_once_and_again_when_a_value_changes() {
+    let repo = project();
+    let run = repo.exp("run -n first").success();
+    assert_eq!(
+        started(&run.text()),
+        ["prep@us", "prep@eu", "fit@1", "fit@2"]
+    );
+    assert_eq!(repo.read("fit-2.txt"), "us 3\neu 3\n--lr 1e-05 --on\n");
+    let lock = repo.read("dvc.lock");
+    let run = repo.exp("run").success();
+    assert_eq!(started(&run.text()), [""; 0]);
+    assert_eq!(repo.read("dvc.lock"), lock);
+    // a value that only 'fit' uses
+    let run = repo
+        .exp("run -n second -S options.lr=0.5 -s fit@2")
+        .success();
+    assert_eq!(started(&run.text()), ["fit@2"]);
+    assert_eq!(repo.read("fit-2.txt"), "us 3\neu 3\n--lr 0.5 --on\n");
+    let run = repo.exp("run -n third -s fit").success();
+    assert_eq!(started(&run.text()), ["fit@1"]);
+    // checkpoints are read with the values of their own trees
+    repo.exp("apply --force first").success();
+    assert_eq!(repo.read("fit-1.txt"), "us 3\neu 3\n--lr 1e-05 --on\n");
+    repo.check();
+}
+
+#[test]
+fn a_name_that_is_nearly_right_is_offered() {
+    let repo = project();
+    repo.exp("run perp")
+        .refused(128)
+        .says("fatal: no stage 'perp' in 'dvc.yaml'")
+        .says("hint: did you mean 'prep'?");
+    repo.exp("run fit@3")
+        .refused(128)
+        .says("hint: did you mean 'fit@");
+    repo.write("params.yaml", "scael: 3\noptions: {}\n");
+    repo.exp("run")
+        .refused(128)
+        .says("'${scale}' in 'cmd' of stage 'prep@us' has no value")
+        .says("hint: did you mean '${scael}'?");
+}
+
+#[test]
+fn a_stage_is_added_beside_templates() {
+    let repo = project();
+    repo.exp("stage list --name-only fit prep@eu")
+        .success()
+        .prints("fit@1\nfit@2\nprep@eu\n");
+    repo.exp("stage add -n last -d 'fit-${sizes[0]}.txt' -o 'out/${scale}.txt' 'echo > out/${scale}.txt'")
+    .success();
+    assert_eq!(
+        repo.read("dvc.yaml"),
+        format!(
+            "{PIPELINE}  last:
+    cmd: echo > out/${{scale}}.txt
+    deps:
+    - fit-${{sizes[0]}}.txt
+    outs:
+    - out/${{scale}}.txt
+"
+        )
+    );
+    repo.exp("stage add -n prep echo")
+        .refused(128)
+        .says("fatal: stage 'prep' already exists in 'dvc.yaml'");
+    repo.exp("stage add -f -n fit -o fit.txt touch fit.txt")
+        .success();
+    repo.exp("stage list --name-only")
+        .success()
+        .prints("prep@us\nprep@eu\nfit\nlast\n");
+}
