@@ -36,6 +36,8 @@ pub struct Pipeline {
     pub groups: Vec<String>,
     /// What templates of stages take from files: by file the values under their dotted names.
     pub vars: IndexMap<String, Map>,
+    /// All files that were read for templates, what they hold used or not.
+    pub vars_files: Vec<String>,
     /// Top-level `params`: files.
     pub params: Vec<String>,
     /// Top-level `metrics`: files.

@@ -110,3 +110,36 @@ fn a_stage_is_added_beside_templates() {
         .success()
         .prints("prep@us\nprep@eu\nfit\nlast\n");
 }
+
+#[test]
+fn files_of_values_are_code_whatever_their_name() {
+    let repo = TestRepo::tutorial();
+    let pipeline = repo.read("dvc.yaml");
+    // one stage of a group, with checkpoints
+    let (top, stage) = pipeline.split_once("  train:\n").unwrap();
+    let stage = stage
+        .replace("\n", "\n  ")
+        .replace("sh train.sh", "sh train.sh ${used}");
+    let grouped = format!("vars: [values]\n{top}  train:\n    foreach: [one]\n    do:\n  {stage}");
+    repo.write("dvc.yaml", grouped.trim_end());
+    repo.git("add .").success();
+    repo.git("commit -q -m grouped").success();
+    repo.write("values", "used: 1\nunused: 2\n");
+    repo.epochs(2);
+    repo.exp("run -n calm").success();
+    assert_eq!(repo.checkpoints("calm").len(), 2);
+    assert_eq!(
+        repo.ask(&format!("show {}:values", repo.tip("calm"))),
+        "used: 1\nunused: 2"
+    );
+    repo.write("values", "used: 1\nunused: 3\n");
+    repo.exp("run -n bold")
+        .success()
+        .prints("Experiment 'bold': fork of checkpoint");
+    repo.exp("run")
+        .success()
+        .prints("Experiment 'bold': resume from checkpoint");
+    repo.exp("apply calm").success();
+    assert_eq!(repo.read("values"), "used: 1\nunused: 2\n");
+    repo.check();
+}

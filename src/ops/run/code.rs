@@ -80,12 +80,13 @@ fn say(events: &mut dyn Events, what: &str, names: impl Iterator<Item = String>)
     events.emit(Event::Status(format!("{what}: {list}")));
 }
 
-/// Paths that stages read: in the code whatever their suffix, and an edit of one makes the next run a fork.
+/// Paths that stages and templates read: in the code whatever their suffix, and an edit of one makes the next run a fork.
 fn declared(store: &Store, inputs: &Inputs) -> PathSet {
     let pipeline = &inputs.pipeline;
     let deps = pipeline.stages.iter().flat_map(|stage| &stage.deps);
     let read = deps
-        .filter(|dep| pipeline.writer_of(dep).is_none())
+        .chain(&pipeline.vars_files)
+        .filter(|path| pipeline.writer_of(path).is_none())
         .chain(inputs.params.keys());
     PathSet::new(read.map(|path| store.tree_path(path)))
 }

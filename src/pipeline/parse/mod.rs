@@ -86,6 +86,7 @@ fn parse_file(text: &str, file: File<'_>, sources: &dyn Sources) -> Result<Pipel
     let mut pipeline = Pipeline {
         groups: resolved.groups,
         vars: resolved.used,
+        vars_files: resolved.files,
         ..Pipeline::default()
     };
     let entries = file.map(&resolved.root, "the file")?;

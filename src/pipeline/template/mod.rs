@@ -23,10 +23,11 @@ mod tests;
 
 use super::schema::File;
 use crate::error::Result;
+use crate::params::ParamsFile;
 use crate::value::Map;
 use crate::yaml::read::{Node, NodeKind};
 use context::{Context, Var};
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use std::cell::RefCell;
 
 /// What templates take from outside of their file.
@@ -61,6 +62,8 @@ pub(super) struct Resolved {
     pub groups: Vec<String>,
     /// What templates took from files: by file the values under their dotted names.
     pub used: IndexMap<String, Map>,
+    /// The files that were read.
+    pub files: Vec<String>,
 }
 
 /// Resolves the templates of a whole file.
@@ -70,6 +73,7 @@ pub(super) fn resolve(file: File<'_>, root: &Node, sources: &dyn Sources) -> Res
         sources,
         global: Context::default(),
         used: RefCell::default(),
+        files: RefCell::default(),
     };
     if is_templated(root) {
         resolver.global = vars::global(&resolver, root.get("vars"))?;
@@ -95,6 +99,7 @@ pub(super) fn resolve(file: File<'_>, root: &Node, sources: &dyn Sources) -> Res
         root: with_kind(root, NodeKind::Map(entries)),
         groups,
         used: resolver.used.into_inner(),
+        files: resolver.files.into_inner().into_iter().collect(),
     })
 }
 
@@ -145,6 +150,18 @@ struct Resolver<'f> {
     sources: &'f dyn Sources,
     global: Context,
     used: RefCell<IndexMap<String, Map>>,
+    files: RefCell<IndexSet<String>>,
+}
+
+impl Resolver<'_> {
+    /// Returns a file of values; `None` if it is not there.
+    fn values(&self, path: &str) -> Result<Option<ParamsFile>> {
+        let Some(bytes) = self.sources.read(path)? else {
+            return Ok(None);
+        };
+        self.files.borrow_mut().insert(path.to_owned());
+        ParamsFile::parse(path, &bytes).map(Some)
+    }
 }
 
 fn with_kind(node: &Node, kind: NodeKind) -> Node {

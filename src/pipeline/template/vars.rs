@@ -3,7 +3,6 @@
 use super::context::{Context, Kind, Origin, Var};
 use super::{Resolver, expression};
 use crate::error::Result;
-use crate::params::ParamsFile;
 use crate::pipeline::parse::DEFAULT_PARAMS;
 use crate::pipeline::paths;
 use crate::value::Value;
@@ -14,10 +13,9 @@ use indexmap::IndexMap;
 pub(super) fn global(resolver: &Resolver<'_>, node: Option<&Node>) -> Result<Context> {
     let mut context = Context::default();
     if let Ok(path) = paths::join(resolver.file.folder, DEFAULT_PARAMS)
-        && let Some(bytes) = resolver.sources.read(&path)?
+        && let Some(read) = resolver.values(&path)?
     {
-        let read = ParamsFile::parse(&path, &bytes)?.select(None)?;
-        let value = Value::Map(read.values);
+        let value = Value::Map(read.select(None)?.values);
         // nothing is there yet to clash with
         let _ = context.merge(mapping(Var::of(&value, Origin::file(&path))));
         context.loaded.insert(path, None);
@@ -97,11 +95,10 @@ impl Vars<'_> {
                 }
             }
         }
-        let Some(bytes) = self.resolver.sources.read(&path)? else {
+        let Some(read) = self.resolver.values(&path)? else {
             let what = format!("'{path}' in {} does not exist", self.what);
             return Err(file.error(item, what));
         };
-        let read = ParamsFile::parse(&path, &bytes)?;
         if read.value().as_map().is_none() {
             let what = format!("'{path}' in {} holds no mapping", self.what);
             return Err(file.error(item, what));
