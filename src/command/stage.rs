@@ -473,6 +473,42 @@ stages:
     }
 
     #[test]
+    fn what_is_kept_of_a_replaced_stage_is_kept_as_written() {
+        let sandbox = project();
+        sandbox.write("params.yaml", "x: 1\n");
+        sandbox.write(
+            "dvc.yaml",
+            "\
+stages:
+  a:
+    cmd: echo
+    desc: of ${x} and \\${y}
+    meta: {n: '${x}'}
+    outs:
+    - m${x}:
+        desc: ${x} ones
+",
+        );
+        let draft = draft(&["-f", "-n", "a", "-o", "m${x}", "echo", "${x}"]);
+        stage::add(&sandbox.store(), &sandbox.path(""), draft, true).unwrap();
+        assert_eq!(
+            fs_err::read_to_string(sandbox.path("dvc.yaml")).unwrap(),
+            "\
+stages:
+  a:
+    cmd: echo ${x}
+    desc: of ${x} and \\${y}
+    meta: {n: '${x}'}
+    outs:
+    - m${x}:
+        desc: ${x} ones
+"
+        );
+        let ignored = fs_err::read_to_string(sandbox.path(".gitignore")).unwrap();
+        assert!(ignored.lines().any(|line| line == "/m1"), "{ignored}");
+    }
+
+    #[test]
     fn a_pipeline_in_a_folder_is_refused_by_name() {
         let sandbox = project();
         let error = stage::add(

@@ -109,3 +109,47 @@ impl Sources for Edited<'_> {
         self.files.unpacking()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(config: &str) -> Result<Unpacking> {
+        let project = tempfile::tempdir().unwrap();
+        fs_err::create_dir(project.path().join(".dvc")).unwrap();
+        fs_err::write(project.path().join(".dvc/config"), config).unwrap();
+        InWorkspace(project.path()).unpacking()
+    }
+
+    #[test]
+    fn config_says_how_mappings_become_options() {
+        assert_eq!(said("").unwrap(), Unpacking::default());
+        let both = "[parsing]\n    bool = boolean_optional\n    list = append\n";
+        let expected = Unpacking {
+            negates_false: true,
+            repeats_name: true,
+        };
+        assert_eq!(said(both).unwrap(), expected);
+        assert_eq!(
+            said("[parsing]\nlist = comma\n").unwrap_err().to_string(),
+            "bad value 'comma' of 'parsing.list' in DVC's config: expected nargs or append"
+        );
+    }
+
+    #[test]
+    fn an_edit_hides_the_file() {
+        let project = tempfile::tempdir().unwrap();
+        fs_err::write(project.path().join("a"), "old").unwrap();
+        let texts = BTreeMap::from([("a".to_owned(), "new".to_owned())]);
+        let edited = Edited {
+            files: &InWorkspace(project.path()),
+            texts: &texts,
+        };
+        assert_eq!(edited.read("a").unwrap().as_deref(), Some(&b"new"[..]));
+        assert_eq!(
+            edited.files.read("a").unwrap().as_deref(),
+            Some(&b"old"[..])
+        );
+        assert_eq!(edited.read("a/b").unwrap(), None);
+    }
+}

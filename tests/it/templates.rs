@@ -143,3 +143,26 @@ fn files_of_values_are_code_whatever_their_name() {
     assert_eq!(repo.read("values"), "used: 1\nunused: 2\n");
     repo.check();
 }
+
+#[test]
+fn each_commit_is_read_with_its_own_values() {
+    let repo = TestRepo::project();
+    repo.write(
+        "dvc.yaml",
+        "stages:\n  a:\n    cmd: touch ${name}.txt\n    outs: ['${name}.txt']\n",
+    );
+    for name in ["one", "two"] {
+        repo.write("params.yaml", format!("name: {name}\n"));
+        repo.git("add .").success();
+        repo.git(&format!("commit -q -m {name}")).success();
+    }
+    repo.write("params.yaml", "name: three\n");
+    let shown: serde_json::Value =
+        serde_json::from_str(&repo.exp("show --json -n 2").success().text()).unwrap();
+    let outs = |row: &serde_json::Value| {
+        let outs = row["data"]["outs"].as_object().unwrap();
+        outs.keys().cloned().collect::<Vec<_>>().join(" ")
+    };
+    let outs: Vec<String> = shown.as_array().unwrap().iter().map(outs).collect();
+    assert_eq!(outs, ["three.txt", "two.txt", "one.txt"]);
+}
