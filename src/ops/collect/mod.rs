@@ -6,6 +6,7 @@
 
 mod chains;
 pub(super) mod declared;
+mod files;
 pub(super) mod source;
 
 use crate::checkpoint::Status;
