@@ -63,6 +63,14 @@ impl File<'_> {
         }
     }
 
+    /// Reads text that only people read; a template may have made it of any scalar.
+    pub fn label(&self, node: &Node, what: &str) -> Result<String> {
+        match (template_of(node), node.to_key()) {
+            (Some(_), Some(label)) => Ok(label.into()),
+            _ => self.text(node, what),
+        }
+    }
+
     /// Reads `true` or `false`; as in DVC, not from a template.
     pub fn flag(&self, node: &Node, what: &str) -> Result<bool> {
         node.as_bool()

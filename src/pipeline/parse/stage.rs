@@ -77,7 +77,7 @@ pub(super) fn read<'n>(
             "params" => stage.params = params(&mut paths, value, &what, place)?,
             "frozen" => stage.frozen = file.flag(value, &what)?,
             "always_changed" => stage.always_changed = file.flag(value, &what)?,
-            "desc" => stage.desc = Some(file.text(value, &what)?),
+            "desc" => stage.desc = Some(file.label(value, &what)?),
             "meta" => stage.meta = Some(value.to_value()),
             _ => {}
         }
