@@ -64,18 +64,17 @@ fatal: cannot parse 'dvc.yaml', line 2, column 3: stage 'train' has no 'cmd'
 "#]]);
     pipeline(
         &repo,
-        "stages:\n  train:\n    foreach: [a, b]\n    do:\n      cmd: x\n",
+        "stages:\n  train:\n    foreach: ${sizes}\n    do:\n      cmd: x\n",
     );
     refused(&repo, 128, "run").stderr(str![[r#"
-fatal: 'foreach' in stage 'train' is not supported yet ('dvc.yaml', line 3, column 5)
-hint: write the stages and their values out
+fatal: cannot parse 'dvc.yaml', line 3, column 14: '${sizes}' in 'foreach' of stage 'train' has no value
+hint: values come from 'params.yaml' and 'vars'; write '/${' for a variable of the shell
 
 "#]]);
-    pipeline(&repo, "stages:\n  train:\n    cmd: echo ${lr}\n");
+    pipeline(&repo, "stages:\n  train:\n    cmd: echo ${rate}\n");
     refused(&repo, 128, "run").stderr(str![[r#"
-fatal: templating is not supported yet: '${lr}' ('dvc.yaml', line 3, column 10)
-hint: write the value out, or write '/${' for a variable of the shell
-hint: a stage reads values of a params file by listing them in 'params'
+fatal: cannot parse 'dvc.yaml', line 3, column 10: '${rate}' in 'cmd' of stage 'train' has no value
+hint: values come from 'params.yaml' and 'vars'; write '/${' for a variable of the shell
 
 "#]]);
     pipeline(&repo, "stages: {}\n");
