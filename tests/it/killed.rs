@@ -44,9 +44,13 @@ stages:
 ///
 /// A lock on the experiment's ref, as a `git` at work has it, holds the recorder up.
 fn held_up_after(step: u32) -> (TestRepo, Running) {
-    let repo = TestRepo::project();
+    held_up_in(TestRepo::project(), PIPELINE, step)
+}
+
+/// The same for another pipeline in a project that may have more files.
+fn held_up_in(repo: TestRepo, pipeline: &str, step: u32) -> (TestRepo, Running) {
     repo.write("train.sh", TRAINER)
-        .write("dvc.yaml", PIPELINE)
+        .write("dvc.yaml", pipeline)
         .write(".gitignore", "/model.pt\n");
     repo.git("add .").success();
     repo.git("commit -qm 'created pipeline'").success();
@@ -130,6 +134,32 @@ fn a_captured_checkpoint_is_recorded_by_the_next_run() {
         holds(&repo, step);
     }
     assert_eq!(leftovers(&repo), 0);
+    repo.check();
+}
+
+#[test]
+fn templates_have_the_values_that_the_killed_run_had() {
+    let stage = PIPELINE.strip_prefix("stages:\n  train:\n").unwrap();
+    let stage = stage
+        .replace("    ", "      ")
+        .replace("model.pt", "${model}.pt");
+    let pipeline =
+        format!("vars: [values]\nstages:\n  train:\n    foreach: ['${{model}}']\n    do:\n{stage}");
+    let repo = TestRepo::project();
+    repo.write("values", "model: model\n");
+    let (repo, mut run) = held_up_in(repo, &pipeline, 0);
+    kill(&repo, &mut run);
+    repo.write("values", "model: other\n");
+    repo.exp("run --dry")
+        .success()
+        .says("recorded checkpoint 2 of 'calm' (id00001), which a killed run had captured");
+    for step in 0..2 {
+        holds(&repo, step);
+    }
+    repo.write("values", "model: model\n");
+    repo.exp("status")
+        .success()
+        .prints("* unfinished  calm  checkpoint 2");
     repo.check();
 }
 
