@@ -20,6 +20,8 @@ fn tutorial() -> TestRepo {
 
 /// Kills the runner, and it only. Its trainer lives.
 fn kill_runner(repo: &TestRepo, run: &mut Running) {
+    // Training may be quicker than the record of its process.
+    run.wait_until("the record", || repo.processes().is_some());
     let (runner, command) = repo.processes().unwrap();
     kill_process(runner, Signal::KILL).unwrap();
     run.wait_until("the end of the runner", || !repo.is_running());
