@@ -358,3 +358,60 @@ fn recording_it_can_be_killed_as_well() {
     eprintln!("recording for a killed run was killed at {killed} points");
     assert!(killed > 4, "{killed}");
 }
+
+#[test]
+fn stages_that_had_ended_are_not_lost() {
+    let repo = TestRepo::project();
+    repo.write(
+        "dvc.yaml",
+        "stages:
+  one:
+    cmd: echo 1 > one.txt
+    outs:
+    - one.txt
+  two:
+    cmd: mkdir -p two && echo 2 > two/a && cat one.txt > two/b
+    deps:
+    - one.txt
+    outs:
+    - two
+  three:
+    cmd: echo 3 > three.json
+    deps:
+    - two
+    metrics:
+    - three.json:
+        cache: false
+  last:
+    cmd: test -e ../go || kill -9 $PPID; touch last.txt
+    deps:
+    - three.json
+    outs:
+    - last.txt
+",
+    );
+    repo.git("add .").success();
+    repo.git("commit -q -m 'four stages'").success();
+    repo.sh("git-exp-run -n calm; test $? = 137").success();
+    repo.exp("run --dry").success();
+    assert_eq!(leftovers(&repo), 0);
+    let lock = repo.read("dvc.lock");
+    assert!(
+        lock.contains("three.json") && !lock.contains("last"),
+        "{lock}"
+    );
+    // All that it speaks of is there: nothing but the last stage has to run.
+    repo.write("../go", "");
+    let said = repo.exp("run -n calm").success().text();
+    for (stage, words) in [
+        ("one", "didn't change"),
+        ("two", "didn't change"),
+        ("three", "didn't change"),
+    ] {
+        assert!(said.contains(&format!("'{stage}' {words}")), "{said}");
+    }
+    repo.sh("rm -r one.txt two").success();
+    repo.exp("apply --force calm").success();
+    assert_eq!(repo.read("two/b"), "1\n");
+    repo.check();
+}

@@ -61,7 +61,8 @@ fn a_signal_that_finds_the_queue_full_waits_and_says_so() {
         1,
     );
     assert!(repo.exists(".dvc/tmp/DVC_CHECKPOINT"));
-    assert_eq!(repo.read("model.pt").lines().count(), 2);
+    // The first is in the cache and waits for the lockfile, the second waits for the first.
+    assert_eq!(repo.read("model.pt").lines().count(), 3);
     // The writer, with nothing to write.
     repo.write("dvc.lock", "");
     let (status, said) = run.end();

@@ -65,6 +65,7 @@ impl Recording {
         self.experiment.number += 1;
         self.experiment.fork_of = None;
         self.committed_tree = Some(self.tree);
+        self.plan_due = false;
         self.tip = Some(commit);
         self.count += 1;
         let point = ResumePoint {

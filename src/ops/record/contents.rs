@@ -46,7 +46,18 @@ impl Recording {
             return Ok(None);
         };
         let format = kept_format(before, &digest).unwrap_or(self.format);
-        if output.cache {
+        if output.cache && format == Format::V3 {
+            for file in files {
+                let name = file.digest.md5(format).to_owned();
+                self.pending.files.push((file.path.clone(), name));
+                if let (true, Some(entry)) = (file.is_copy, self.entry) {
+                    self.pending.copies.push((entry, file.path, file.digest));
+                }
+            }
+            if let PathDigest::Dir(_) = &digest {
+                self.pending.listings.push(output.path.clone());
+            }
+        } else if output.cache {
             if let Some(entry) = self.entry {
                 let copies = files.iter().filter(|file| file.is_copy);
                 let copies: Vec<_> = copies
@@ -99,8 +110,9 @@ impl Recording {
     ) -> Result<Option<(PathDigest, Vec<NewFile>)>> {
         let path = &output.path;
         let lost = || Error::corrupt(format!("the last copy of '{path}' could not be recorded"));
-        let known = match self.digests.get(path) {
-            Some(known) => Some(known.clone()),
+        // Should this fail, nothing is known of it: the next capture is a complete one.
+        let known = match self.digests.remove(path) {
+            Some(known) => Some(known),
             None => self.recall(output, before)?,
         };
         let mut files = Vec::new();

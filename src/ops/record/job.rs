@@ -24,6 +24,8 @@ pub(super) enum Work {
     /// A stage does not have to run.
     Skipped(Box<StageFacts>),
     Capture(Capture),
+    /// Nothing else comes for now: put in place what waits.
+    Settle,
     /// The run is over; whether what is not committed yet shall be.
     Finish(Finish, bool),
 }
@@ -34,7 +36,7 @@ impl Work {
             Work::Stage(_) => Some(EntryKind::Stage),
             Work::Skipped(_) => Some(EntryKind::Skipped),
             Work::Capture(_) => Some(EntryKind::Capture),
-            Work::Finish(..) => None,
+            Work::Settle | Work::Finish(..) => None,
         }
     }
 }
@@ -84,9 +86,15 @@ impl Recording {
     ///
     /// An error, a caught panic included, costs this checkpoint only; the entry stays until
     /// [`Recording::give_up`].
-    pub(super) fn perform(&mut self, job: Job, events: &mut dyn FnMut(Event)) -> Result<()> {
+    ///
+    /// `taken` is told when the bytes of a capture are held no longer, if that is before it returns.
+    pub(super) fn perform(
+        &mut self,
+        job: Job,
+        taken: &mut dyn FnMut(),
+        events: &mut dyn FnMut(Event),
+    ) -> Result<()> {
         let kind = job.work.kind();
-        let count = self.count;
         self.start_entry(job.number);
         let store = self.store.clone();
         let batch = Batch::new(&store);
@@ -97,36 +105,36 @@ impl Recording {
                 Ok(())
             }
             Work::Skipped(facts) => self.skip_stage(&batch, &facts),
-            Work::Capture(capture) => self.record(&batch, capture, events),
+            Work::Capture(capture) => self.record(&batch, capture, taken, events),
+            Work::Settle => self.settle(&batch, false, taken, events),
             Work::Finish(finish, commit) => self.finish(&batch, &finish, commit, events),
         }));
         self.unsynced = batch.into_unsynced();
-        let done = done.unwrap_or_else(|_| Err(Error::io("an internal error")));
+        let done = done.unwrap_or_else(|_| {
+            self.lose();
+            Err(Error::io("an internal error"))
+        });
         if let Err(error) = &done {
             self.missed(&error.chain());
             return done;
         }
-        let Some(number) = job.number else {
-            return Ok(());
-        };
-        match kind {
+        match (kind, job.number) {
             // It says what the stage's captures are about as long as they come.
-            Some(EntryKind::Stage) => {
-                self.save_plan_of_skipped();
-                if let Some(before) = self.stage_entry.replace(number) {
-                    self.give_up(before, EntryKind::Stage);
+            (Some(EntryKind::Stage), Some(number)) => {
+                if !self.is_unsettled() {
+                    self.save_plan_of_skipped();
                 }
+                let before = self.stage_entry.replace(number);
+                self.held
+                    .extend(before.map(|before| (before, EntryKind::Stage)));
             }
-            Some(EntryKind::Skipped) => self.skipped.push(number),
-            Some(EntryKind::Capture) => {
-                // What is committed, the experiment's tip tells.
-                if self.count == count {
-                    self.save_plan();
-                }
-                self.give_up(number, EntryKind::Capture);
+            (Some(EntryKind::Skipped), Some(number)) => self.skipped.push(number),
+            (Some(EntryKind::Capture), Some(number)) => {
+                self.held.push((number, EntryKind::Capture));
             }
-            None => {}
+            _ => {}
         }
+        self.let_go();
         Ok(())
     }
 

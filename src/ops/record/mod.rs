@@ -12,6 +12,7 @@ mod plan;
 mod queue;
 mod recorder;
 mod recover;
+mod settle;
 mod skipped;
 
 pub use commit::free_name;

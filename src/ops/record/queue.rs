@@ -2,6 +2,7 @@
 
 use super::job::{Job, Work};
 use super::recorder::{Finish, Recorded, Recording, StageFacts};
+use super::settle::SETTLE_AFTER;
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
 use crate::runner::wake::{Wake, Waker, pair};
@@ -21,6 +22,17 @@ enum Report {
     Failed(String),
 }
 
+/// What the thread has not done yet.
+#[derive(Default)]
+struct Waiting {
+    /// Bytes of captures that are not in the cache.
+    bytes: AtomicU64,
+    /// How many captures that are.
+    items: AtomicU64,
+    /// How many captures are not recorded to the end.
+    unfinished: AtomicU64,
+}
+
 /// Told the stage, which line of its command runs, and its process.
 pub type OnProcess = Box<dyn FnMut(&str, usize, u32)>;
 
@@ -29,8 +41,7 @@ pub struct Queue {
     jobs: Option<Sender<Job>>,
     reports: Receiver<Report>,
     wake: Wake,
-    waiting_bytes: Arc<AtomicU64>,
-    waiting_items: Arc<AtomicU64>,
+    waiting: Arc<Waiting>,
     bound: u64,
     missed: Option<String>,
     thread: Option<JoinHandle<Recording>>,
@@ -52,9 +63,8 @@ impl Queue {
         let (wake, waker) = pair().map_err(no_pipe)?;
         let (jobs, job_queue) = channel();
         let (report_queue, reports) = channel();
-        let waiting_bytes = Arc::new(AtomicU64::new(0));
-        let waiting_items = Arc::new(AtomicU64::new(0));
-        let counters = (waiting_bytes.clone(), waiting_items.clone());
+        let waiting = Arc::new(Waiting::default());
+        let counters = waiting.clone();
         let thread = std::thread::Builder::new()
             .name("recorder".into())
             .spawn(move || work(recording, job_queue, report_queue, waker, counters))
@@ -63,8 +73,7 @@ impl Queue {
             jobs: Some(jobs),
             reports,
             wake,
-            waiting_bytes,
-            waiting_items,
+            waiting,
             bound,
             missed: None,
             thread: Some(thread),
@@ -160,9 +169,10 @@ impl Queue {
     }
 
     fn count(&self, capture: &Capture) {
-        self.waiting_bytes
-            .fetch_add(capture.bytes, Ordering::AcqRel);
-        self.waiting_items.fetch_add(1, Ordering::AcqRel);
+        let waiting = &self.waiting;
+        waiting.bytes.fetch_add(capture.bytes, Ordering::AcqRel);
+        waiting.items.fetch_add(1, Ordering::AcqRel);
+        waiting.unfinished.fetch_add(1, Ordering::AcqRel);
     }
 
     fn send(&self, job: Job) {
@@ -175,13 +185,13 @@ impl Queue {
 
 impl Recorder for Queue {
     fn has_room(&self) -> bool {
-        let items = self.waiting_items.load(Ordering::Acquire);
+        let items = self.waiting.items.load(Ordering::Acquire);
         items == 0
-            || (items < MOST_ITEMS && self.waiting_bytes.load(Ordering::Acquire) < self.bound)
+            || (items < MOST_ITEMS && self.waiting.bytes.load(Ordering::Acquire) < self.bound)
     }
 
     fn is_idle(&self) -> bool {
-        self.waiting_items.load(Ordering::Acquire) == 0
+        self.waiting.unfinished.load(Ordering::Acquire) == 0
     }
 
     fn keep(&mut self, capture: &mut Capture) {
@@ -236,31 +246,74 @@ fn work(
     jobs: Receiver<Job>,
     reports: Sender<Report>,
     waker: Waker,
-    waiting: (Arc<AtomicU64>, Arc<AtomicU64>),
+    waiting: Arc<Waiting>,
 ) -> Recording {
     let report = |report| {
         // Nobody listens any more only when the run is over.
         let _over = reports.send(report);
         waker.wake();
     };
-    for job in jobs {
-        let capture = match &job.work {
-            Work::Capture(capture) => Some((capture.bytes, job.number)),
-            _ => None,
-        };
-        let mut emit = |event| report(Report::Event(event));
-        let done = recording.perform(job, &mut emit);
-        if let Some((bytes, number)) = capture {
-            if let (Err(_), Some(number)) = (&done, number) {
-                recording.give_up(number, EntryKind::Capture);
-            }
-            waiting.0.fetch_sub(bytes, Ordering::AcqRel);
-            waiting.1.fetch_sub(1, Ordering::AcqRel);
+    while let Some(job) = next(&jobs, &recording) {
+        // A status speaks of all that was recorded.
+        if matches!(job.work, Work::Finish(..)) && recording.is_unsettled() {
+            perform(&mut recording, settling(), &waiting, &waker, &report);
         }
-        match done {
-            Ok(()) => waker.wake(),
-            Err(error) => report(Report::Failed(error.chain())),
-        }
+        perform(&mut recording, job, &waiting, &waker, &report);
     }
     recording
+}
+
+/// Waits for the next job. What ended stages left is put in place when none comes for a moment.
+fn next(jobs: &Receiver<Job>, recording: &Recording) -> Option<Job> {
+    if !recording.is_unsettled() {
+        return jobs.recv().ok();
+    }
+    match jobs.recv_timeout(SETTLE_AFTER) {
+        Ok(job) => Some(job),
+        Err(_) => Some(settling()),
+    }
+}
+
+fn settling() -> Job {
+    Job {
+        number: None,
+        work: Work::Settle,
+    }
+}
+
+fn perform(
+    recording: &mut Recording,
+    job: Job,
+    waiting: &Waiting,
+    waker: &Waker,
+    report: &dyn Fn(Report),
+) {
+    let mut room = match &job.work {
+        Work::Capture(capture) => Some(capture.bytes),
+        _ => None,
+    };
+    let (number, is_capture) = (job.number, room.is_some());
+    let mut taken = || {
+        if let Some(bytes) = room.take() {
+            waiting.bytes.fetch_sub(bytes, Ordering::AcqRel);
+            waiting.items.fetch_sub(1, Ordering::AcqRel);
+            waker.wake();
+        }
+    };
+    let mut emit = |event| report(Report::Event(event));
+    let done = recording.perform(job, &mut taken, &mut emit);
+    if done.is_err() {
+        if let (true, Some(number)) = (is_capture, number) {
+            recording.give_up(number, EntryKind::Capture);
+        }
+        recording.let_go();
+    }
+    taken();
+    if is_capture {
+        waiting.unfinished.fetch_sub(1, Ordering::AcqRel);
+    }
+    match done {
+        Ok(()) => waker.wake(),
+        Err(error) => report(Report::Failed(error.chain())),
+    }
 }

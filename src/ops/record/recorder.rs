@@ -1,5 +1,6 @@
 //! One capture to one commit.
 
+use super::settle::Pending;
 use crate::checkpoint::{FileData, Fork, Note, NoteDependency, NoteOutput, Status};
 use crate::digest::{FileDigest, Format, PathDigest};
 use crate::error::{Error, Result};
@@ -12,8 +13,8 @@ use crate::runner::Capture;
 use crate::store::bstr::BString;
 use crate::store::cache::Cache;
 use crate::store::capture_dir::CaptureDir;
-use crate::store::journal::Journal;
-use crate::store::objects::{Batch, EntryKind, TreeChange};
+use crate::store::journal::{self, Journal};
+use crate::store::objects::{Batch, TreeChange};
 use crate::store::refs::Expected;
 use crate::store::scan::Scanner;
 use crate::store::{Store, durable};
@@ -143,6 +144,12 @@ pub struct Recording {
     pub(super) moved: HashMap<PathBuf, FileDigest>,
     /// Goes on for a killed recorder: what that one knew of unchanged outputs is looked up.
     pub(super) recalls: bool,
+    /// What has been hashed and is not yet in place.
+    pub(super) pending: Pending,
+    /// Entries of the journal whose work is done, to go when it is in place.
+    pub(super) held: Vec<(u64, journal::EntryKind)>,
+    /// Something is in place that neither a commit nor the plan tells.
+    pub(super) plan_due: bool,
     /// What jobs have written that no sync has reached: the commit that has it syncs it.
     pub(super) unsynced: Vec<ObjectId>,
     /// The workspace's `dvc.lock` is somebody else's by now.
@@ -199,6 +206,9 @@ impl Recording {
             entry: None,
             moved: HashMap::new(),
             recalls: false,
+            pending: Pending::default(),
+            held: Vec::new(),
+            plan_due: false,
             unsynced: Vec::new(),
             leaves_lockfile: false,
         })
@@ -271,7 +281,7 @@ impl Recording {
     /// A stage starts: its captures follow.
     pub fn start_stage(&mut self, facts: StageFacts) {
         self.note_deps(&facts);
-        self.digests.clear();
+        self.forget_digests();
         self.facts = Some(facts);
     }
 
@@ -291,14 +301,29 @@ impl Recording {
         }
     }
 
-    /// Records one capture; a commit is made if it was signalled and the tree differs from the last one.
+    /// Records one capture; a commit is made if it was signalled and the tree differs from the last
+    /// one. What was not signalled waits for [`Recording::settle`], unless it is large.
     pub(super) fn record(
         &mut self,
         batch: &Batch<'_>,
         capture: Capture,
+        taken: &mut dyn FnMut(),
         events: &mut dyn FnMut(Event),
     ) -> Result<()> {
         let signalled = capture.signalled;
+        let mark = self.begin(capture.bytes);
+        if let Err(error) = self.add(batch, capture) {
+            self.back_to(&mark);
+            return Err(error);
+        }
+        if signalled || self.is_settling_due() {
+            self.settle(batch, signalled, taken, events)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a capture to what waits to be put in place.
+    fn add(&mut self, batch: &Batch<'_>, capture: Capture) -> Result<()> {
         self.reported = capture.reported;
         self.reported_before.clear();
         let facts = self
@@ -330,25 +355,8 @@ impl Recording {
         if let Some(tracked) = &capture.late {
             self.look_late(batch, tracked, &mut changes)?;
         }
-        // The lockfile must not claim what was not recorded.
-        let mut lockfile = self.lockfile.clone();
-        lockfile.set(&facts.stage.name, entry);
-        let text = lockfile.to_text();
-        changes.push(TreeChange {
-            path: self.store.tree_path("dvc.lock").into_bytes(),
-            entry: Some((EntryKind::Blob, batch.blob(text.as_bytes())?)),
-        });
-        self.tree = batch.tree(self.tree, &changes)?;
-        self.lockfile = lockfile;
-        let saved = match signalled && self.committed_tree != Some(self.tree) {
-            true => Some(self.commit(batch, events)?),
-            false => None,
-        };
-        self.late_saved();
-        if let Err(error) = self.write_lockfile(&text, events) {
-            events(Event::Warning(error.chain()));
-        }
-        saved.into_iter().for_each(events);
+        self.add_changes(changes);
+        self.lockfile.set(&facts.stage.name, entry);
         Ok(())
     }
 
@@ -387,11 +395,11 @@ impl Recording {
     pub fn missed(&mut self, reason: &str) {
         self.missed.get_or_insert_with(|| reason.to_owned());
         // Captures that wait already may say 'unchanged' of what has just been lost.
-        self.digests.clear();
+        self.forget_digests();
         self.recalls = false;
     }
 
-    fn write_lockfile(&self, text: &str, events: &mut dyn FnMut(Event)) -> Result<()> {
+    pub(super) fn write_lockfile(&self, text: &str, events: &mut dyn FnMut(Event)) -> Result<()> {
         if self.leaves_lockfile {
             return Ok(());
         }
