@@ -2,11 +2,12 @@
 
 use super::Store;
 use super::filter::os_path;
-use super::scan::{FileState, PathSet, Scanner};
-use crate::error::{Context, Result};
-use crate::id::ObjectId;
+use super::scan::{Change, FileState, PathSet, Scanner};
+use crate::error::{Context, Error, Result};
+use crate::id::{self, ObjectId};
 use gix::bstr::{BStr, BString, ByteSlice};
 use gix::objs::tree::EntryKind;
+use std::collections::BTreeMap;
 
 /// A file with both contents; `None` where it does not exist. A link's content is its target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,27 +31,22 @@ impl Store {
         new: Option<ObjectId>,
         left_out: &PathSet,
     ) -> Result<Vec<ChangedFile>> {
-        let before = self.files(old)?;
         let is_blob = |state: &FileState| state.kind != EntryKind::Commit;
         let mut changed = Vec::new();
         if let Some(new) = new {
-            let after = self.files(new)?;
-            let mut paths: Vec<&BString> = before.keys().chain(after.keys()).collect();
-            paths.sort();
-            paths.dedup();
-            for path in paths {
-                let (old, new) = (before.get(path), after.get(path));
-                if old == new || left_out.covers(path) {
+            for Change { path, old, new } in self.differing(old, new)? {
+                if left_out.covers(&path) {
                     continue;
                 }
-                let read = |state: Option<&FileState>| match state.filter(|state| is_blob(state)) {
+                let read = |state: Option<FileState>| match state.filter(is_blob) {
                     Some(state) => self.read_object(state.id).map(Some),
                     None => Ok(None),
                 };
-                push(&mut changed, path, read(old)?, read(new)?);
+                push(&mut changed, &path, read(old)?, read(new)?);
             }
             return Ok(changed);
         }
+        let before = self.files(old)?;
         let mut scanner = Scanner::new(self, PathSet::default())?;
         scanner.take(before.keys().cloned());
         let mut paths: Vec<BString> = scanner.paths().map(|path| path.to_owned()).collect();
@@ -77,6 +73,78 @@ impl Store {
             push(&mut changed, &path, old, new);
         }
         Ok(changed)
+    }
+
+    /// Lists the files in which two commits or trees differ, in path order. Directories that are the same
+    /// are not read.
+    pub fn differing(&self, old: ObjectId, new: ObjectId) -> Result<Vec<Change>> {
+        let root = |id: ObjectId| {
+            let object = self.repo.find_object(id);
+            let tree = object.and_then(|object| object.peel_to_tree());
+            let tree = tree.context(|| format!("cannot read the tree of {}", id::short(&id)))?;
+            Ok::<_, Error>(Some(tree.id))
+        };
+        let mut found = Vec::new();
+        self.differing_below(&BString::default(), root(old)?, root(new)?, &mut found)?;
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(found)
+    }
+
+    fn differing_below(
+        &self,
+        prefix: &BString,
+        old: Option<ObjectId>,
+        new: Option<ObjectId>,
+        found: &mut Vec<Change>,
+    ) -> Result<()> {
+        if old == new {
+            return Ok(());
+        }
+        let (mut before, after) = (self.entries(old)?, self.entries(new)?);
+        let gone: Vec<BString> = (before.keys())
+            .filter(|name| !after.contains_key(*name))
+            .cloned()
+            .collect();
+        let names = after.into_iter().map(|(name, state)| (name, Some(state)));
+        for (name, new) in names.chain(gone.into_iter().map(|name| (name, None))) {
+            let old = before.remove(&name);
+            if old == new {
+                continue;
+            }
+            let mut path = prefix.clone();
+            path.extend_from_slice(&name);
+            let file = |state: Option<FileState>| state.filter(|it| it.kind != EntryKind::Tree);
+            let folder = |state: Option<FileState>| state.filter(|it| it.kind == EntryKind::Tree);
+            if file(old) != file(new) {
+                found.push(Change {
+                    path: path.clone(),
+                    old: file(old),
+                    new: file(new),
+                });
+            }
+            path.push(b'/');
+            let id = |state: Option<FileState>| folder(state).map(|state| state.id);
+            self.differing_below(&path, id(old), id(new), found)?;
+        }
+        Ok(())
+    }
+
+    /// Returns what lies in one directory.
+    fn entries(&self, tree: Option<ObjectId>) -> Result<BTreeMap<BString, FileState>> {
+        let Some(tree) = tree.filter(|tree| !tree.is_empty_tree()) else {
+            return Ok(BTreeMap::new());
+        };
+        let doing = || format!("cannot read tree {}", id::short(&tree));
+        let object = self.repo.find_object(tree).context(doing)?.into_tree();
+        let decoded = object.decode().context(doing)?;
+        let entries = decoded.entries.iter().map(|entry| {
+            let state = FileState {
+                kind: entry.mode.kind(),
+                id: entry.oid.to_owned(),
+            };
+            (entry.filename.to_owned(), state)
+        });
+        Ok(entries.collect())
     }
 
     fn read_file(&self, path: &BStr, kind: EntryKind) -> Result<Vec<u8>> {
@@ -109,6 +177,7 @@ fn push(
 
 #[cfg(test)]
 mod tests {
+    use super::super::objects::{Batch, TreeChange};
     use super::super::testing::Sandbox;
     use super::*;
 
@@ -147,6 +216,49 @@ mod tests {
         let workspace = store.changed_files(second, None, &left_out).unwrap();
         assert_eq!(list(&workspace), ["a.py: 2 3"]);
         repo.fsck();
+    }
+
+    #[test]
+    fn trees_differ_in_files_and_in_what_is_a_directory() {
+        let sandbox = Sandbox::new();
+        let store = sandbox.store();
+        let write = |files: &[&str]| {
+            let batch = Batch::new(&store);
+            let changes: Vec<TreeChange> = files
+                .iter()
+                .map(|path| TreeChange {
+                    path: path.as_bytes().to_vec(),
+                    entry: Some((EntryKind::Blob, batch.blob(path.as_bytes()).unwrap())),
+                })
+                .collect();
+            let empty = ObjectId::empty_tree(gix::hash::Kind::Sha1);
+            batch.tree(empty, &changes).unwrap()
+        };
+        let old = write(&["a/b", "a/c/d", "f", "same/x", "z/y"]);
+        let new = write(&["a", "a.b", "f/g", "same/x", "z/y", "z/z"]);
+        let found = |old, new| -> Vec<String> {
+            let found = store.differing(old, new).unwrap();
+            let sign = |change: &Change| match (change.old, change.new) {
+                (None, _) => '+',
+                (_, None) => '-',
+                _ => '!',
+            };
+            found
+                .iter()
+                .map(|change| format!("{}{}", sign(change), change.path))
+                .collect()
+        };
+        assert_eq!(
+            found(old, new),
+            ["+a", "+a.b", "-a/b", "-a/c/d", "-f", "+f/g", "+z/z"]
+        );
+        assert_eq!(
+            found(new, old),
+            ["-a", "-a.b", "+a/b", "+a/c/d", "+f", "-f/g", "-z/z"]
+        );
+        assert!(found(new, new).is_empty());
+        let empty = ObjectId::empty_tree(gix::hash::Kind::Sha1);
+        assert_eq!(found(empty, old).len(), 5);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::filter::os_path;
 use super::scan::{PathSet, Scanner};
 use crate::error::{Context, Result};
 use gix::bstr::{BStr, BString, ByteSlice};
+use gix::index::entry::Flags;
 use std::collections::BTreeMap;
 
 /// How many untracked files a checkpoint takes at most.
@@ -236,13 +237,18 @@ impl Scanner {
 fn walk(store: &Store, index: &gix::index::State) -> Result<Vec<(BString, gix::dir::entry::Kind)>> {
     let doing = || "cannot look for untracked files".to_string();
     let repo = &store.repo;
+    // A copy for the time of the walk. Validated or not, everything in the index is tracked.
+    let mut index = index.clone();
+    for entry in index.entries_mut() {
+        entry.flags.insert(Flags::UPTODATE);
+    }
     let options = repo
         .dirwalk_options()
         .context(doing)?
         .emit_untracked(gix::dir::walk::EmissionMode::Matching);
     let mut collect = gix::dir::walk::delegate::Collect::default();
     let never = std::sync::atomic::AtomicBool::new(false);
-    repo.dirwalk(index, None::<&BStr>, &never, options, &mut collect)
+    repo.dirwalk(&index, None::<&BStr>, &never, options, &mut collect)
         .context(doing)?;
     Ok(collect
         .into_entries_by_path()

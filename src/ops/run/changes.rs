@@ -12,17 +12,11 @@ use std::collections::BTreeSet;
 /// is gone from the workspace since is left out, and so is what lies outside of the project.
 pub(super) fn to_add(store: &Store, pipeline: &Pipeline, tip: ObjectId) -> Result<Vec<String>> {
     let project = store.project()?;
-    let after = store.files(tip)?;
-    let before = match store.head()?.commit {
-        Some(head) => store.files(head)?,
-        None => Default::default(),
-    };
+    let head = store.head()?.commit;
+    let head = head.unwrap_or_else(|| ObjectId::empty_tree(tip.kind()));
     let mut found = BTreeSet::new();
-    for path in before.keys().chain(after.keys()) {
-        if before.get(path) == after.get(path) {
-            continue;
-        }
-        let text = std::str::from_utf8(path).ok();
+    for change in store.differing(head, tip)? {
+        let text = std::str::from_utf8(&change.path).ok();
         let inside = text.and_then(|path| path.strip_prefix(store.prefix()));
         let Some(path) = inside else { continue };
         if project.join(path).symlink_metadata().is_err() {

@@ -13,8 +13,8 @@ use crate::store::objects::{Batch, EntryKind, TreeChange};
 use crate::store::scan::{PathSet, Scanner};
 use crate::store::sources::InTree;
 use crate::store::untracked;
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// How many names a status line lists before it counts the rest.
 const NAMED: usize = 5;
@@ -91,21 +91,25 @@ fn declared(store: &Store, inputs: &Inputs) -> PathSet {
     PathSet::new(read.map(|path| store.tree_path(path)))
 }
 
-/// Decides what a tracked file that was written during a run means for its checkpoints.
+/// Decides what a tracked file that was written during a run means for its checkpoints. `tracked` is in
+/// the order of its bytes.
 pub fn classifier(
     store: &Store,
     inputs: &Inputs,
     outputs: PathSet,
-    tracked: &[PathBuf],
+    tracked: Arc<[PathBuf]>,
 ) -> impl Fn(&Path) -> WrittenFile + use<> {
     use std::os::unix::ffi::OsStrExt;
-    let tracked: BTreeSet<PathBuf> = tracked.iter().cloned().collect();
+    let is_tracked = move |bytes: &[u8]| {
+        let found = tracked.binary_search_by(|known| known.as_os_str().as_bytes().cmp(bytes));
+        found.is_ok()
+    };
     let declared = declared(store, inputs);
     let ours =
         ["dvc.lock", "dvc.yaml", ".gitignore"].map(|name| PathBuf::from(store.tree_path(name)));
     move |path| {
         let bytes = path.as_os_str().as_bytes();
-        if !tracked.contains(path) || ours.iter().any(|own| own == path) || outputs.covers(bytes) {
+        if !is_tracked(bytes) || ours.iter().any(|own| own == path) || outputs.covers(bytes) {
             WrittenFile::Ignored
         } else if declared.covers(bytes) || untracked::is_code(bytes.as_bstr()) {
             WrittenFile::Code
@@ -129,30 +133,29 @@ pub fn is_changed(
     only_known: bool,
 ) -> Result<bool> {
     let declared = declared(store, inputs);
-    let (before, after) = (store.files(from)?, store.files(now)?);
-    let mut differing: BTreeSet<&BString> = before.keys().chain(after.keys()).collect();
-    differing.retain(|path| {
-        before.get(*path) != after.get(*path)
-            && !outputs.covers(path)
-            && (!only_known || before.contains_key(*path) || scanner.is_tracked(path))
+    let mut differing = store.differing(from, now)?;
+    differing.retain(|change| {
+        !outputs.covers(&change.path)
+            && (!only_known || change.old.is_some() || scanner.is_tracked(&change.path))
     });
     if differing.is_empty() {
         return Ok(false);
     }
     let mut outputs = outputs.clone();
-    for files in [&before, &after] {
-        let reported = reported::in_tree(store, files)?;
+    for tree in [from, now] {
+        let reported = reported::in_tree(store, &store.files(tree)?)?;
         outputs.extend(PathSet::new(
             reported.iter().map(|path| store.tree_path(path)),
         ));
     }
     let dvc_yaml = store.tree_path("dvc.yaml");
-    for path in differing.into_iter().filter(|path| !outputs.covers(path)) {
+    let paths = differing.into_iter().map(|change| change.path);
+    for path in paths.filter(|path| !outputs.covers(path)) {
         if path.as_slice() == dvc_yaml.as_bytes() {
             if stages_differ(store, from, &inputs.pipeline)? {
                 return Ok(true);
             }
-        } else if declared.covers(path) || untracked::is_code(path.as_bstr()) {
+        } else if declared.covers(&path) || untracked::is_code(path.as_bstr()) {
             return Ok(true);
         }
     }

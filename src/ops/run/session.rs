@@ -19,6 +19,7 @@ use crate::store::capture_dir::CaptureDir;
 use crate::store::requests::Requests;
 use crate::store::scan::{PathSet, Scanner};
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -49,10 +50,13 @@ pub(super) struct Ready {
     capturer: Capturer,
 }
 
-/// Returns the files whose writes are worth watching.
+/// Returns the files whose writes are worth watching, in the order of their bytes.
 pub(super) fn tracked(scanner: &Scanner) -> Arc<[PathBuf]> {
+    use std::os::unix::ffi::OsStrExt;
     let paths = scanner.paths();
-    paths.map(|path| PathBuf::from(path.to_string())).collect()
+    paths
+        .map(|path| PathBuf::from(OsStr::from_bytes(path)))
+        .collect()
 }
 
 impl Session<'_> {
@@ -85,7 +89,7 @@ impl Session<'_> {
         act: impl FnOnce(&mut Runner<'_, Queue>, &dyn Fn(&Path) -> WrittenFile) -> Outcome,
     ) -> Result<Report> {
         let Session { store, inputs, .. } = self;
-        let classify = code::classifier(store, inputs, self.outputs, &self.tracked);
+        let classify = code::classifier(store, inputs, self.outputs, self.tracked.clone());
         let Ready {
             mut interrupts,
             mut queue,

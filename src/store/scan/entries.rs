@@ -43,36 +43,40 @@ pub(super) fn from_index(index: &gix::index::File, outputs: &PathSet) -> Vec<Ent
         secs: timestamp.unix_seconds() as u32,
         nsecs: timestamp.nanoseconds(),
     };
-    index
-        .entries()
-        .iter()
-        .filter(|entry| !entry.mode.is_sparse())
-        .map(|entry| {
-            let path = entry.path(index).to_owned();
-            let known = (!entry.flags.contains(Flags::INTENT_TO_ADD))
-                .then(|| state_of(entry.mode, entry.id))
-                .flatten();
-            let role = if entry.mode == Mode::COMMIT
-                || entry
-                    .flags
-                    .intersects(Flags::SKIP_WORKTREE | Flags::ASSUME_VALID)
-            {
-                Role::Kept
-            } else if outputs.covers(&path) {
-                Role::Output
-            } else {
-                Role::Scanned
-            };
-            Entry {
-                path,
-                in_tree: None,
-                known,
-                stat: entry.stat,
-                checked,
-                role,
-            }
-        })
-        .collect()
+    // With its size known, for it may be large and lives as long as the run.
+    let mut entries = Vec::with_capacity(index.entries().len());
+    entries.extend(
+        index
+            .entries()
+            .iter()
+            .filter(|entry| !entry.mode.is_sparse())
+            .map(|entry| {
+                let path = entry.path(index).to_owned();
+                let known = (!entry.flags.contains(Flags::INTENT_TO_ADD))
+                    .then(|| state_of(entry.mode, entry.id))
+                    .flatten();
+                let role = if entry.mode == Mode::COMMIT
+                    || entry
+                        .flags
+                        .intersects(Flags::SKIP_WORKTREE | Flags::ASSUME_VALID)
+                {
+                    Role::Kept
+                } else if outputs.covers(&path) {
+                    Role::Output
+                } else {
+                    Role::Scanned
+                };
+                Entry {
+                    path,
+                    in_tree: None,
+                    known,
+                    stat: entry.stat,
+                    checked,
+                    role,
+                }
+            }),
+    );
+    entries
 }
 
 /// Notes what HEAD has at each path, and adds the paths that only HEAD has.

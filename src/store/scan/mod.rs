@@ -22,7 +22,7 @@ pub use super::path_set::PathSet;
 use crate::error::{Context, Error, Result};
 use crate::id::ObjectId;
 use gix::bstr::{BStr, BString, ByteSlice};
-use gix::index::entry::{Flags, Stat, stat};
+use gix::index::entry::{Stat, stat};
 use gix::objs::tree::EntryKind;
 
 /// Files larger than this are hashed and stored as a stream, not in memory.
@@ -61,7 +61,7 @@ pub struct Scan {
 pub struct Scanner {
     store: Store,
     /// As the user has it; for attributes, excludes and filters.
-    pub(crate) index: gix::index::File,
+    pub(crate) index: gix::worktree::IndexPersistedOrInMemory,
     /// The tree of the last scan; HEAD's before the first.
     tree: ObjectId,
     /// Sorted by path.
@@ -81,10 +81,7 @@ impl Scanner {
     pub fn new(store: &Store, outputs: PathSet) -> Result<Self> {
         let doing = || "cannot read the index".to_string();
         let repo = &store.repo;
-        let mut index = repo
-            .index_or_load_from_head_or_empty()
-            .context(doing)?
-            .into_owned();
+        let index = repo.index_or_load_from_head_or_empty().context(doing)?;
         let unmerged = unmerged_paths(&index);
         if !unmerged.is_empty() {
             return Err(Error::refused(format!(
@@ -105,10 +102,6 @@ impl Scanner {
         } else {
             let head = repo.index_from_tree(&tree).context(doing)?;
             join_head(&mut entries, &head, &index, &outputs);
-        }
-        // Validated or not, everything in the index is tracked for the directory walk.
-        for entry in index.entries_mut() {
-            entry.flags.insert(Flags::UPTODATE);
         }
         let filesystem = repo.filesystem_options().context(doing)?;
         Ok(Scanner {
