@@ -157,8 +157,12 @@ impl WrittenFiles {
     }
 
     fn start_watch(&mut self) {
-        let folders = self.tracked.iter().filter_map(|path| path.parent());
-        let folders: BTreeSet<PathBuf> = folders.map(Path::to_owned).collect();
+        let mut folders = BTreeSet::new();
+        for folder in self.tracked.iter().filter_map(|path| path.parent()) {
+            if !folders.contains(folder) {
+                folders.insert(folder.to_owned());
+            }
+        }
         self.watch = WriteWatch::new(&self.root, folders, self.limit);
     }
 

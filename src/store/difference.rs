@@ -3,11 +3,10 @@
 use super::Store;
 use super::filter::os_path;
 use super::scan::{Change, FileState, PathSet, Scanner};
-use crate::error::{Context, Error, Result};
-use crate::id::{self, ObjectId};
+use crate::error::{Context, Result};
+use crate::id::ObjectId;
 use gix::bstr::{BStr, BString, ByteSlice};
 use gix::objs::tree::EntryKind;
-use std::collections::BTreeMap;
 
 /// A file with both contents; `None` where it does not exist. A link's content is its target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,14 +77,13 @@ impl Store {
     /// Lists the files in which two commits or trees differ, in path order. Directories that are the same
     /// are not read.
     pub fn differing(&self, old: ObjectId, new: ObjectId) -> Result<Vec<Change>> {
-        let root = |id: ObjectId| {
-            let object = self.repo.find_object(id);
-            let tree = object.and_then(|object| object.peel_to_tree());
-            let tree = tree.context(|| format!("cannot read the tree of {}", id::short(&id)))?;
-            Ok::<_, Error>(Some(tree.id))
-        };
         let mut found = Vec::new();
-        self.differing_below(&BString::default(), root(old)?, root(new)?, &mut found)?;
+        self.differing_below(
+            &BString::default(),
+            Some(self.root_tree(old)?),
+            Some(self.root_tree(new)?),
+            &mut found,
+        )?;
         found.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(found)
     }
@@ -127,24 +125,6 @@ impl Store {
             self.differing_below(&path, id(old), id(new), found)?;
         }
         Ok(())
-    }
-
-    /// Returns what lies in one directory.
-    fn entries(&self, tree: Option<ObjectId>) -> Result<BTreeMap<BString, FileState>> {
-        let Some(tree) = tree.filter(|tree| !tree.is_empty_tree()) else {
-            return Ok(BTreeMap::new());
-        };
-        let doing = || format!("cannot read tree {}", id::short(&tree));
-        let object = self.repo.find_object(tree).context(doing)?.into_tree();
-        let decoded = object.decode().context(doing)?;
-        let entries = decoded.entries.iter().map(|entry| {
-            let state = FileState {
-                kind: entry.mode.kind(),
-                id: entry.oid.to_owned(),
-            };
-            (entry.filename.to_owned(), state)
-        });
-        Ok(entries.collect())
     }
 
     fn read_file(&self, path: &BStr, kind: EntryKind) -> Result<Vec<u8>> {

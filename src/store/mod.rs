@@ -44,6 +44,7 @@ pub mod state;
 pub mod survey;
 pub mod tracked;
 pub mod transition;
+mod tree;
 pub mod undo;
 pub mod unprotect;
 pub mod untracked;

@@ -143,7 +143,7 @@ pub fn is_changed(
     }
     let mut outputs = outputs.clone();
     for tree in [from, now] {
-        let reported = reported::in_tree(store, &store.files(tree)?)?;
+        let reported = reported::in_tree(store, &store.files_named(tree, "dvc.yaml")?)?;
         outputs.extend(PathSet::new(
             reported.iter().map(|path| store.tree_path(path)),
         ));

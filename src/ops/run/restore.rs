@@ -99,7 +99,7 @@ impl Restorer<'_> {
         if !stages.iter().any(|stage| stage.has_checkpoint()) {
             return Ok(Vec::new());
         }
-        let reported = reported::in_tree(self.store, &self.store.files(from)?)?;
+        let reported = reported::in_tree(self.store, &self.store.files_named(from, "dvc.yaml")?)?;
         let as_output = |path| Output {
             cache: false,
             ..Output::new(path, OutputKind::Plot)
