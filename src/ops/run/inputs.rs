@@ -25,6 +25,8 @@ pub struct Inputs {
     pub edits: BTreeMap<String, String>,
     /// `dvc.lock`, empty where there is none.
     pub lockfile: Lockfile,
+    /// Its text.
+    pub lockfile_text: Option<String>,
 }
 
 impl Inputs {
@@ -45,8 +47,9 @@ impl Inputs {
             Some(text) => Ok(Some(text.clone())),
             None => read_optional(&project.join(file)),
         })?;
-        let lockfile = match read_optional(&project.join("dvc.lock"))? {
-            Some(text) => Lockfile::parse(&text, "dvc.lock")?,
+        let lockfile_text = read_optional(&project.join("dvc.lock"))?;
+        let lockfile = match &lockfile_text {
+            Some(text) => Lockfile::parse(text, "dvc.lock")?,
             None => Lockfile::default(),
         };
         Ok(Inputs {
@@ -54,6 +57,7 @@ impl Inputs {
             params,
             edits,
             lockfile,
+            lockfile_text,
         })
     }
 
@@ -69,6 +73,7 @@ impl Inputs {
             params,
             edits: BTreeMap::new(),
             lockfile: Lockfile::parse(&plan.lockfile, "dvc.lock")?,
+            lockfile_text: Some(plan.lockfile.clone()),
         })
     }
 

@@ -181,7 +181,7 @@ pub fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) ->
         format,
     };
     let lockfile = origin
-        .lockfile(store)?
+        .lockfile(store, &inputs)?
         .unwrap_or_else(|| inputs.lockfile.clone());
     let loads = restorer.outputs(&stages, &lockfile, events)?;
     events.emit(Event::RunStarts(RunStart {

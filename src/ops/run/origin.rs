@@ -161,8 +161,18 @@ impl Origin {
     }
 
     /// Returns the lockfile of the checkpoint that the run goes on from, if there is one.
-    pub fn lockfile(&self, store: &Store) -> Result<Option<Lockfile>> {
-        self.from.map_or(Ok(None), |from| lockfile_of(store, from))
+    pub fn lockfile(&self, store: &Store, inputs: &Inputs) -> Result<Option<Lockfile>> {
+        let Some(from) = self.from else {
+            return Ok(None);
+        };
+        let Some(bytes) = store.read_blob(from, &store.tree_path("dvc.lock"))? else {
+            return Ok(None);
+        };
+        // Most often it is the workspace's, which has been read.
+        match &inputs.lockfile_text {
+            Some(text) if *text.as_bytes() == *bytes => Ok(Some(inputs.lockfile.clone())),
+            _ => parse_lockfile(&bytes).map(Some),
+        }
     }
 
     /// Returns the tree that a resumed experiment has already, so that it gets no second commit with it.
@@ -179,7 +189,11 @@ pub(super) fn lockfile_of(store: &Store, commit: ObjectId) -> Result<Option<Lock
     let Some(bytes) = store.read_blob(commit, &store.tree_path("dvc.lock"))? else {
         return Ok(None);
     };
-    Lockfile::parse(&String::from_utf8_lossy(&bytes), "dvc.lock").map(Some)
+    parse_lockfile(&bytes).map(Some)
+}
+
+fn parse_lockfile(bytes: &[u8]) -> Result<Lockfile> {
+    Lockfile::parse(&String::from_utf8_lossy(bytes), "dvc.lock")
 }
 
 impl Question<'_> {
