@@ -75,6 +75,14 @@ impl Capturer {
         self.directories.remove(path);
     }
 
+    /// Whether the file at an output's path looks as it did when it was captured last; `None` for a
+    /// folder, and where that is not known.
+    pub fn is_as_captured(&self, path: &str) -> Option<bool> {
+        let seen = self.files.get(path)?;
+        let (link, target) = stats(&self.root.join(path)).ok()?;
+        Some(seen.link == link && seen.target == target)
+    }
+
     /// Returns a mark for [`Capturer::take_back`].
     pub fn mark(&self) -> u64 {
         self.next_copy

@@ -13,8 +13,9 @@ impl<R: Recorder> Runner<'_, R> {
         }
         let outputs = run.stage.outs.iter().map(|output| &output.path);
         // What cannot be looked at is not worth an error at the end of a failed run.
-        let is_newer = |path: &&String| {
-            newest(&run.root.join(path)).is_ok_and(|found| found > Some(signals.covered))
+        let is_newer = |path: &&String| match self.capturer.is_as_captured(path) {
+            Some(same) => !same,
+            None => newest(&run.root.join(path)).is_ok_and(|found| found > Some(signals.covered)),
         };
         let unsaved: Vec<String> = outputs
             .filter(is_newer)
