@@ -1,6 +1,6 @@
 //! Templates of `dvc.yaml`, resolved as DVC 3 does it: `${…}`, `vars`, `foreach`, `matrix`.
 //!
-//! [`resolve`] makes a tree without templates from the tree of the file; a node that a template
+//! `resolve` makes a tree without templates from the tree of the file; a node that a template
 //! made stands where the template stood, so that later errors name its place. Values come from the
 //! `params.yaml` beside the file and from `vars`; who parses says how files are read, see [`Sources`].
 //!
