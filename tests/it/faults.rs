@@ -2,7 +2,7 @@
 //!
 //! Each run has a mount namespace of its own, in which the trainer itself breaks the disk and mends it.
 
-use crate::support::{Outcome, TestRepo, program, skip};
+use crate::support::{ONE_STAGE, Outcome, TestRepo, program, skip};
 use std::process::{Command, Stdio};
 
 /// Breaks and mends what a test names, between steps. The third is trained after it is mended.
@@ -26,20 +26,6 @@ eval "$MEND"
 step
 "#;
 
-const PIPELINE: &str = "\
-stages:
-  train:
-    cmd: exec sh train.sh
-    deps:
-    - train.sh
-    outs:
-    - model.pt:
-        checkpoint: true
-    metrics:
-    - metrics.json:
-        cache: false
-";
-
 const SMALL: &str = "1000";
 /// Copied while training waits, where a small one is kept in memory.
 const LARGE: &str = "1500000";
@@ -56,7 +42,7 @@ fn project() -> Option<TestRepo> {
     }
     let repo = TestRepo::project();
     repo.write("train.sh", TRAINER)
-        .write("dvc.yaml", PIPELINE)
+        .write("dvc.yaml", ONE_STAGE)
         .write(".gitignore", "/model.pt\n");
     repo.git("add .").success();
     repo.git("commit -q -m 'created pipeline'").success();

@@ -1,7 +1,7 @@
 //! Ctrl-C, TERM, a closed terminal, a closed pipe while a stage runs: what is saved stays, nobody is
 //! left behind, and who started us sees the signal.
 
-use crate::support::{Running, TestRepo, group_is_gone, has_ended, wait_for};
+use crate::support::{ONE_STAGE, Running, TestRepo, group_is_gone, has_ended, wait_for};
 use rustix::process::{Signal, kill_process_group};
 
 /// What trainers here share: two steps, then a rest until the test lets them go on.
@@ -39,24 +39,10 @@ while [ ! -s ../helper ]; do sleep 0.01; done
 step; step; rest; step
 ";
 
-const PIPELINE: &str = "\
-stages:
-  train:
-    cmd: exec sh train.sh
-    deps:
-    - train.sh
-    outs:
-    - model.pt:
-        checkpoint: true
-    metrics:
-    - metrics.json:
-        cache: false
-";
-
 fn project(behaviour: &str) -> TestRepo {
     let repo = TestRepo::project();
     repo.write("train.sh", format!("{TRAINER}{behaviour}"))
-        .write("dvc.yaml", PIPELINE)
+        .write("dvc.yaml", ONE_STAGE)
         .write(".gitignore", "/model.pt\n");
     repo.git("add .").success();
     repo.git("commit -q -m 'created pipeline'").success();
@@ -207,7 +193,7 @@ fn no_further_command_starts() {
     let repo = project(GRACEFUL);
     let more = "    cmd:\n    - exec sh train.sh\n    - echo >> ../second\n";
     let last = "  last:\n    cmd: echo >> ../last\n    deps: [model.pt]\n";
-    let pipeline = PIPELINE.replace("    cmd: exec sh train.sh\n", more) + last;
+    let pipeline = ONE_STAGE.replace("    cmd: exec sh train.sh\n", more) + last;
     repo.write("dvc.yaml", pipeline);
     let mut running = repo.start_exp("run -n calm");
     rests(&repo);

@@ -26,6 +26,7 @@ mod project;
 
 pub use outcome::{Looked, Outcome};
 pub use process::{Running, group_is_gone, has_ended, wait_for};
+pub use project::ONE_STAGE;
 
 use rustix::process::Pid;
 use std::cell::{Cell, RefCell};

@@ -93,3 +93,18 @@ impl TestRepo {
         repo
     }
 }
+
+/// One stage that goes on from its model and reports metrics, for a `train.sh` of a test's own.
+pub const ONE_STAGE: &str = "\
+stages:
+  train:
+    cmd: exec sh train.sh
+    deps:
+    - train.sh
+    outs:
+    - model.pt:
+        checkpoint: true
+    metrics:
+    - metrics.json:
+        cache: false
+";
