@@ -355,6 +355,7 @@ impl TestRepo {
     pub fn command(&self, program: &str) -> Command {
         let now = self.clock.get();
         self.clock.set(now + 60);
+        process::hear_signals();
         let mut command = Command::new(program);
         let date = format!("{now} -0700");
         command

@@ -1,10 +1,14 @@
 //! A command that runs while the test goes on: interrupted, killed, or just waited for.
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use std::io::{BufRead, BufReader, Read, Write};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::flag::register_conditional_default;
+use std::io::{BufRead, BufReader, PipeWriter, Write, pipe};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -17,24 +21,26 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub struct Running {
     line: String,
     child: Child,
+    /// Its standard output and error, held open so that `end` can mark where they end.
+    streams: Option<[PipeWriter; 2]>,
     output: Receiver<String>,
     said: String,
 }
 
+/// Written behind all that a process printed, when it has ended.
+const END: &[u8] = b"\0\n";
+
 impl Running {
     pub(super) fn start(line: String, mut command: Command) -> Self {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+        let ((out, stdout), (err, stderr)) = (pipe().unwrap(), pipe().unwrap());
+        let child = command
+            .stdout(stdout.try_clone().unwrap())
+            .stderr(stderr.try_clone().unwrap())
             .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic!("{line}: {error}"));
         let (send, output) = channel();
-        let streams: [Box<dyn Read + Send>; 2] = [
-            Box::new(child.stdout.take().unwrap()),
-            Box::new(child.stderr.take().unwrap()),
-        ];
-        for stream in streams {
+        for stream in [out, err] {
             let send = send.clone();
             std::thread::spawn(move || {
                 let mut lines = BufReader::new(stream);
@@ -43,17 +49,23 @@ impl Running {
                     .read_until(b'\n', &mut bytes)
                     .is_ok_and(|count| count > 0)
                 {
-                    let text = String::from_utf8_lossy(&bytes).into_owned();
-                    if send.send(text).is_err() {
+                    let ends = bytes.ends_with(END);
+                    let text = bytes.strip_suffix(END).unwrap_or(&bytes);
+                    let text = String::from_utf8_lossy(text).into_owned();
+                    if send.send(text).is_err() || ends {
                         break;
                     }
                     bytes.clear();
                 }
+                drop(send);
+                // What it left behind may still print, and must not die of it.
+                let _ = std::io::copy(&mut lines, &mut std::io::sink());
             });
         }
         Running {
             line,
             child,
+            streams: Some([stdout, stderr]),
             output,
             said: String::new(),
         }
@@ -150,14 +162,27 @@ impl Running {
                 Err(RecvTimeoutError::Disconnected) => std::thread::sleep(Duration::from_millis(1)),
             }
         };
-        while let Ok(text) = self.output.recv_timeout(Duration::from_millis(200)) {
-            self.said.push_str(&text);
+        // What it printed is in the pipes by now, however late the readers are.
+        for mut stream in self.streams.take().into_iter().flatten() {
+            stream.write_all(END).unwrap();
         }
+        self.said.extend(self.output.iter());
         let code = status
             .code()
             .or_else(|| status.signal().map(|signal| 128 + signal));
         (code.unwrap(), self.said.clone())
     }
+}
+
+/// Has every process that tests start hear its signals, whatever those who started the tests ignore: what
+/// has a handler here starts with the default.
+pub fn hear_signals() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+            register_conditional_default(signal, Arc::new(AtomicBool::new(true))).unwrap();
+        }
+    });
 }
 
 /// Whether no process of a group is left but such as only wait to be reaped.
