@@ -226,6 +226,7 @@ complete -c git-exp -n "__fish_git_exp_using_subcommand plots; and __fish_seen_s
 complete -c git-exp -n "__fish_git_exp_using_subcommand plots; and __fish_seen_subcommand_from templates" -s q -l quiet -d 'Print results and errors, no status'
 complete -c git-exp -n "__fish_git_exp_using_subcommand plots; and __fish_seen_subcommand_from templates" -s v -l verbose -d 'Print more about what is done'
 complete -c git-exp -n "__fish_git_exp_using_subcommand apply" -s f -l force -d 'Replace unsaved code and params too, after saving them for \'git exp undo\''
+complete -c git-exp -n "__fish_git_exp_using_subcommand apply" -l no-force -d 'Refuse where unsaved code or params would be replaced, which is what happens anyway'
 complete -c git-exp -n "__fish_git_exp_using_subcommand apply" -s q -l quiet -d 'Print results and errors, no status'
 complete -c git-exp -n "__fish_git_exp_using_subcommand apply" -s v -l verbose -d 'Print more about what is done'
 complete -c git-exp -n "__fish_git_exp_using_subcommand apply" -l version -d 'Print the version'

@@ -24,6 +24,10 @@ pub struct Args {
     /// Replace unsaved code and params too, after saving them for 'git exp undo'
     #[arg(short, long)]
     pub force: bool,
+
+    /// Refuse where unsaved code or params would be replaced, which is what happens anyway
+    #[arg(long, hide = true, overrides_with = "force")]
+    pub no_force: bool,
 }
 
 /// Runs the command.

@@ -74,6 +74,11 @@ hint: commit or stash them
 hint: use --force to replace them; 'git exp undo' brings them back
 
 "#]]);
+    // DVC's option for what is the default here.
+    for options in ["--no-force", "--force --no-force"] {
+        let line = format!("apply {options} first~2");
+        repo.exp(&line).refused(128).says("your unsaved changes");
+    }
     assert_eq!(repo.read("metrics.json"), STEP_2);
     assert!(repo.read("params.yaml").contains("lr: 7"));
     assert_eq!(repo.ask("for-each-ref refs/git-exp"), "");
