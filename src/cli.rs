@@ -8,6 +8,7 @@
 use crate::error::{Kind, Result};
 use crate::store::Store;
 use crate::ui::out::Out;
+use crate::ui::progress;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::cell::OnceCell;
 use std::ffi::OsString;
@@ -29,6 +30,7 @@ impl Context {
             return Ok(store);
         }
         let store = Store::open(Path::new("."))?;
+        progress::show(store.progress(), &self.out);
         Ok(self.store.get_or_init(|| store))
     }
 }

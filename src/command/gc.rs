@@ -4,6 +4,7 @@ use crate::cli::Context;
 use crate::error::{Error, Result};
 use crate::ops;
 use crate::ops::gc::{Keep, Plan};
+use crate::ui::size::size;
 use std::io::BufRead;
 
 /// Remove experiments that nobody based their work on
@@ -125,22 +126,6 @@ fn counted(count: usize, word: &str) -> String {
     format!("{count} {word}{plural}")
 }
 
-/// Returns a size in git's units.
-fn size(bytes: u64) -> String {
-    let mut value = bytes as f64;
-    for unit in ["bytes", "KiB", "MiB", "GiB"] {
-        if value < 1024.0 {
-            return if unit == "bytes" {
-                format!("{bytes} bytes")
-            } else {
-                format!("{value:.2} {unit}")
-            };
-        }
-        value /= 1024.0;
-    }
-    format!("{value:.2} TiB")
-}
-
 /// Reads answers until one is yes or no; the end of input is no.
 fn is_yes(mut input: impl BufRead) -> Result<bool> {
     loop {
@@ -176,13 +161,5 @@ mod tests {
         ] {
             assert_eq!(is_yes(input.as_bytes()).unwrap(), expected, "{input:?}");
         }
-    }
-
-    #[test]
-    fn sizes_read_as_gits() {
-        assert_eq!(size(0), "0 bytes");
-        assert_eq!(size(1023), "1023 bytes");
-        assert_eq!(size(1536), "1.50 KiB");
-        assert_eq!(size(3 << 40), "3.00 TiB");
     }
 }

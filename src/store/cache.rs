@@ -9,11 +9,13 @@ use super::durable;
 use super::hash::Hashed;
 use crate::digest::{self, Format};
 use crate::error::{Context, Error, Kind, Result};
+use crate::progress::Progress;
 use std::collections::BTreeSet;
 use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The mode of every object. DVC hashes an object with another mode before it believes it.
 pub(super) const OBJECT_MODE: u32 = 0o444;
@@ -46,6 +48,8 @@ pub struct Cache {
     pub(crate) memo: Option<PathBuf>,
     /// The same within this process, for single files.
     pub(crate) hashed: Hashed,
+    /// How far files are read.
+    pub(crate) progress: Arc<Progress>,
 }
 
 impl Cache {
@@ -58,6 +62,7 @@ impl Cache {
             project: project.into(),
             memo: None,
             hashed: Hashed::default(),
+            progress: Default::default(),
         }
     }
 

@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// All files merged: section, key, value. Sections and keys are lower case, names of remotes too;
 /// a remote's section is `remote "name"`; a list is joined by commas; paths are absolute.
@@ -171,6 +172,7 @@ impl Store {
             project: project.to_owned(),
             memo: (self.settings.trust_stat).then(|| self.git_dir.join("git-exp/memo")),
             hashed: Default::default(),
+            progress: Arc::clone(&self.progress),
         })
     }
 

@@ -1,14 +1,15 @@
 //! Contents of the work tree by their hashes, as `dvc.lock` and notes have them.
 
 use super::cache::Cache;
-use super::dvc_ignore::DvcIgnore;
+use super::dvc_ignore::{DvcIgnore, FoundFile};
 use super::memo::{self, Known, Memo, Stat};
 use crate::digest::{self, DirDigest, FileDigest, Format, PathDigest};
 use crate::error::{Context, Error, Kind, Result};
+use crate::progress::Piece;
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::fs::Metadata;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -59,9 +60,15 @@ impl Cache {
         };
         let found = if stat.is_dir() {
             let files = DvcIgnore::above(&self.project, path)?.files_below(path)?;
+            let unknown = |file: &&FoundFile| {
+                let known = memo.get(&file.relpath, &Stat::of(&file.stat));
+                !known.is_some_and(Known::is_complete)
+            };
+            let total = files.iter().filter(unknown).map(|file| file.stat.len());
+            let piece = self.begin(path, total.sum());
             let digests = files
                 .par_iter()
-                .map(|file| digest_file(&file.path, &file.relpath, &file.stat, &memo))
+                .map(|file| digest_file(&file.path, &file.relpath, &file.stat, &memo, &piece))
                 .collect::<Result<Vec<_>>>()?;
             let mut dir = DirDigest::default();
             for (file, hashed) in files.into_iter().zip(digests) {
@@ -71,7 +78,8 @@ impl Cache {
             memo.retain(|relpath| dir.files.contains_key(relpath));
             PathDigest::Dir(dir)
         } else if stat.is_file() {
-            let hashed = digest_file(path, "", &stat, &memo)?;
+            let piece = self.begin(path, stat.len());
+            let hashed = digest_file(path, "", &stat, &memo, &piece)?;
             hashed.remember(&mut memo, "");
             if hashed.is_settled() {
                 self.hashed.put(path, Stat::of(&stat), &hashed.digest);
@@ -88,6 +96,11 @@ impl Cache {
         };
         memo.save();
         Ok(Some(found))
+    }
+
+    fn begin(&self, path: &Path, total: u64) -> Piece<'_> {
+        let path = path.strip_prefix(&self.project).unwrap_or(path);
+        self.progress.begin(&path.to_string_lossy(), total)
     }
 
     /// Hashes what the cache holds for an entry of `dvc.lock`; `None` if something is missing or damaged.
@@ -135,7 +148,24 @@ impl FileHashed {
     }
 }
 
-fn digest_file(path: &Path, relpath: &str, stat: &Metadata, memo: &Memo) -> Result<FileHashed> {
+/// Tells how far it is, a buffer at a time.
+struct Counted<'p>(fs_err::File, &'p Piece<'p>);
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.0.read(buffer)?;
+        self.1.add(count as u64);
+        Ok(count)
+    }
+}
+
+fn digest_file(
+    path: &Path,
+    relpath: &str,
+    stat: &Metadata,
+    memo: &Memo,
+    piece: &Piece<'_>,
+) -> Result<FileHashed> {
     let known = memo
         .get(relpath, &Stat::of(stat))
         .and_then(|known| known.digest(stat.len()));
@@ -146,7 +176,7 @@ fn digest_file(path: &Path, relpath: &str, stat: &Metadata, memo: &Memo) -> Resu
     let read = || -> io::Result<_> {
         let file = fs_err::File::open(path)?;
         let stat = Stat::of(&file.metadata()?);
-        Ok((digest::read(file)?, stat))
+        Ok((digest::read(Counted(file, piece))?, stat))
     };
     let (digest, stat) = read().context(|| format!("cannot read '{}'", path.display()))?;
     Ok(FileHashed {

@@ -115,6 +115,11 @@ impl Known {
         }
     }
 
+    /// Whether all hashes are known.
+    pub fn is_complete(&self) -> bool {
+        self.v2.is_some() && self.v3.is_some() && self.sha256.is_some()
+    }
+
     /// Returns all hashes, or `None` if one is not known.
     pub fn digest(&self, size: u64) -> Option<FileDigest> {
         let (v2, v3, sha256) = (&self.v2, &self.v3, &self.sha256);

@@ -62,8 +62,10 @@ pub(crate) use identity::Role;
 
 use crate::error::{Context, Error, Result};
 use crate::id::{self, ObjectId};
+use crate::progress::Progress;
 use bstr::{BStr, ByteSlice};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// An open repository and the DVC project in it.
 ///
@@ -82,6 +84,7 @@ pub struct Store {
     /// The project's root relative to the work tree: empty, or `sub/dir/` with the slash.
     pub(crate) prefix: String,
     pub(crate) settings: config::Settings,
+    pub(crate) progress: Arc<Progress>,
 }
 
 /// Where HEAD is.
@@ -148,6 +151,11 @@ impl Store {
     /// Returns where our state of this worktree lives: `<git dir>/git-exp`. It may not exist.
     pub fn state_dir(&self) -> PathBuf {
         self.git_dir.join("git-exp")
+    }
+
+    /// Returns how far long reads of this store are.
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
     }
 
     /// Returns the project's root. Errors when there is no `.dvc`, with a hint at `git exp init`.

@@ -111,6 +111,7 @@ impl Store {
             project,
             prefix,
             settings,
+            progress: Default::default(),
         })
     }
 }

@@ -102,6 +102,11 @@ impl Out {
         may_have_colour(&std::io::stderr())
     }
 
+    /// Whether standard error is a terminal.
+    pub fn status_is_terminal(&self) -> bool {
+        std::io::stderr().is_terminal()
+    }
+
     /// Whether standard output is a terminal.
     pub fn is_terminal(&self) -> bool {
         std::io::stdout().is_terminal()

@@ -47,6 +47,7 @@ const ROOMS: &[Room] = &[
             "params",
             "pipeline",
             "plot",
+            "progress",
             "revision",
             "value",
             "yaml",
