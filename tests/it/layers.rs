@@ -102,7 +102,7 @@ const ROOMS: &[Room] = &[
         name: "ops",
         modules: &["ops"],
         below: &["ground", "domain", "store", "runner"],
-        packages: &["fs_err", "indexmap"],
+        packages: &["fs_err", "indexmap", "rayon"],
     },
     Room {
         name: "ui",

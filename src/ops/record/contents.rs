@@ -9,6 +9,7 @@ use crate::lockfile::{LockEntry, LockedHash};
 use crate::pipeline::{Output, OutputKind};
 use crate::store::objects::{Batch, TreeChange};
 use indexmap::IndexMap;
+use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
 /// A finished file on the cache's file system.
@@ -125,10 +126,13 @@ impl Recording {
                         PathDigest::File { digest, isexec }
                     }
                     (Content::Unchanged, _) => return Err(lost()),
-                    (content, _) => PathDigest::File {
-                        digest: self.hash(content, &mut files)?,
-                        isexec,
-                    },
+                    (content, _) => {
+                        let read = read(&content)?;
+                        PathDigest::File {
+                            digest: self.name(content, read, &mut files)?,
+                            isexec,
+                        }
+                    }
                 }
             }
             CapturedContent::Directory {
@@ -144,8 +148,12 @@ impl Recording {
                 for gone in removed {
                     directory.shift_remove(&gone);
                 }
-                for (relative, file) in changed {
-                    let digest = self.hash(file.content, &mut files)?;
+                let read = changed
+                    .par_iter()
+                    .map(|(_, file)| read(&file.content))
+                    .collect::<Result<Vec<_>>>()?;
+                for ((relative, file), read) in changed.into_iter().zip(read) {
+                    let digest = self.name(file.content, read, &mut files)?;
                     directory.insert(relative, digest);
                 }
                 PathDigest::Dir(DirDigest::new(directory))
@@ -154,8 +162,13 @@ impl Recording {
         Ok(Some((digest, files)))
     }
 
-    fn hash(&mut self, content: Content, files: &mut Vec<NewFile>) -> Result<FileDigest> {
-        let doing = || "cannot read a captured copy".to_owned();
+    /// Makes a file of captured bytes; takes a copy, which hashes to `read`, as it is.
+    fn name(
+        &mut self,
+        content: Content,
+        read: Option<FileDigest>,
+        files: &mut Vec<NewFile>,
+    ) -> Result<FileDigest> {
         let (digest, path, is_copy) = match content {
             Content::Bytes(bytes) => {
                 let path = self.copies.join(format!("r{}", self.next_copy));
@@ -164,15 +177,10 @@ impl Recording {
                     .context(|| "cannot write to the cache's file system".to_owned())?;
                 (digest::bytes(&bytes), path, false)
             }
-            Content::Copy { path, .. } => {
-                let file = match fs_err::File::open(&path) {
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                        return self.moved(&path);
-                    }
-                    file => file.context(doing)?,
-                };
-                (digest::read(file).context(doing)?, path, true)
-            }
+            Content::Copy { path, .. } => match read {
+                Some(digest) => (digest, path, true),
+                None => return self.moved(&path),
+            },
             Content::Unchanged | Content::Link(_) => {
                 return Err(Error::io("a captured file has no bytes"));
             }
@@ -196,6 +204,18 @@ impl Recording {
         };
         let digest = self.moved.get(copy).filter(is_stored).cloned();
         digest.ok_or_else(|| Error::corrupt("a captured copy is gone"))
+    }
+}
+
+/// Hashes a captured copy; `None` if it is not there any more, or nothing that was copied.
+fn read(content: &Content) -> Result<Option<FileDigest>> {
+    let Content::Copy { path, .. } = content else {
+        return Ok(None);
+    };
+    let doing = || "cannot read a captured copy".to_owned();
+    match fs_err::File::open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        file => digest::read(file.context(doing)?).context(doing).map(Some),
     }
 }
 
