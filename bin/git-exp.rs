@@ -1,13 +1,11 @@
 //! `git exp`: lists the commands, or becomes `git-exp-<command>`.
 //!
-//! Looks beside itself first, so that the binaries of one build belong together, then on `PATH`, so
-//! that anyone can add a command. Standard library only: it starts before every other command.
+//! Nothing but the standard library is linked into it: it starts before every other command.
 
+use git_exp::runner::program;
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 /// Made from `git_exp::command::ALL`, see `tests/it/generated.rs`.
 const COMMANDS: &str = include_str!("../command-list.txt");
@@ -40,25 +38,11 @@ fn main() -> ExitCode {
 
 /// Becomes `git-exp-<command>`; returns only if that is not possible.
 fn start(command: OsString, arguments: Vec<OsString>) -> ExitCode {
-    let mut program = OsString::from("git-exp-");
-    program.push(&command);
-    let mut failure = ErrorKind::NotFound.into();
-    // A name with a slash would leave the folder.
-    if !command.as_encoded_bytes().contains(&b'/') {
-        let beside = std::env::current_exe()
-            .ok()
-            .and_then(|own| Some(own.parent()?.join(&program)));
-        for candidate in beside.into_iter().chain([PathBuf::from(&program)]) {
-            failure = Command::new(&candidate).args(&arguments).exec();
-            if failure.kind() != ErrorKind::NotFound {
-                break;
-            }
-        }
-    }
+    let failure = program::exec(&command, &arguments);
     if failure.kind() != ErrorKind::NotFound {
         complain(&format!(
-            "fatal: cannot run '{}': {failure}",
-            program.display()
+            "fatal: cannot run 'git-exp-{}': {failure}",
+            command.display()
         ));
         return ExitCode::from(128);
     }

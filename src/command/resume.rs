@@ -1,10 +1,13 @@
 //! `git exp resume`.
 
-use super::run::{present, reach};
+use super::run::{reach, say};
 use crate::cli::Context;
 use crate::error::{Error, Result};
+use crate::event::Event;
 use crate::ops::resume;
-use crate::ops::run::{Options, attach};
+use crate::ops::run::Options;
+use crate::runner::program;
+use std::ffi::OsString;
 
 /// Go on with an experiment or a checkpoint
 ///
@@ -64,11 +67,16 @@ pub struct Args {
     attach: bool,
 }
 
-/// Runs the command.
+/// Runs the command: this program prepares the workspace, then it becomes 'git exp run'.
 pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
+    let out = &ctx.out;
+    let mut words: Vec<OsString> = Vec::new();
+    for (is_set, word) in [(out.quiet, "--quiet"), (out.verbose, "--verbose")] {
+        words.extend(is_set.then(|| word.into()));
+    }
     if args.attach {
-        let store = ctx.store()?;
-        return present(&ctx.out, |events| attach(store, events));
+        words.push("--take-over".into());
+        return become_run(&words);
     }
     if args.targets.is_empty() && (args.single_item || args.downstream) {
         return Err(Error::usage(
@@ -77,18 +85,49 @@ pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
     }
     let options = Options {
         reach: reach(args.single_item, args.downstream),
-        targets: args.targets,
-        name: args.name,
+        targets: args.targets.clone(),
+        name: args.name.clone(),
         force: args.force,
-        message: args.message,
+        message: args.message.clone(),
         reset: false,
-        set_params: args.set_param,
+        set_params: args.set_param.clone(),
         dry: args.dry,
         from: None,
     };
-    let store = ctx.store()?;
+    let mut events = |event: Event| say(out, event);
     let revision = args.revision.as_deref();
-    present(&ctx.out, |events| {
-        resume::resume(store, revision, &options, events)
-    })
+    let Some(from) = resume::prepare(ctx.store()?, revision, &options, &mut events)? else {
+        return Ok(());
+    };
+    words.push(format!("--from={from}").into());
+    words.extend(args.words());
+    become_run(&words)
+}
+
+impl Args {
+    /// Returns what the run has to know of what was typed here.
+    fn words(self) -> impl Iterator<Item = OsString> {
+        let flags = [
+            (self.force, "--force"),
+            (self.single_item, "--single-item"),
+            (self.downstream, "--downstream"),
+            (self.dry, "--dry"),
+        ];
+        let set = flags.into_iter().filter(|(is_set, _)| *is_set);
+        let flags = set.map(|(_, word)| word.to_owned());
+        let with = |option: &'static str| move |value: String| format!("{option}={value}");
+        flags
+            .chain(self.name.into_iter().map(with("--name")))
+            .chain(self.message.into_iter().map(with("--message")))
+            .chain(self.set_param.into_iter().map(with("--set-param")))
+            .chain(["--".to_owned()])
+            .chain(self.targets)
+            .map(OsString::from)
+    }
+}
+
+/// Becomes `git exp run`; returns only if that is not possible.
+fn become_run(words: &[OsString]) -> Result<()> {
+    let failure = program::exec("run".as_ref(), words);
+    Err(Error::io("cannot run 'git-exp-run'").caused_by(failure))
 }

@@ -3,7 +3,7 @@
 use crate::cli::Context;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events, RunMode, RunStart};
-use crate::id::short;
+use crate::id::{ObjectId, short};
 use crate::ops::run::{self, Options, Report};
 use crate::pipeline::Reach;
 use crate::ui::out::Out;
@@ -53,10 +53,20 @@ pub struct Args {
     /// Say what would run, and change nothing
     #[arg(long)]
     dry: bool,
+    /// Go on from this checkpoint, which 'git exp resume' has just put into the workspace
+    #[arg(long, value_name = "checkpoint", hide = true, conflicts_with = "reset")]
+    from: Option<ObjectId>,
+    /// Go on answering training whose run was killed, for 'git exp resume --attach'
+    #[arg(long, hide = true)]
+    take_over: bool,
 }
 
 /// Runs the command.
 pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
+    if args.take_over {
+        let store = ctx.store()?;
+        return present(&ctx.out, |events| run::attach(store, events));
+    }
     if args.targets.is_empty() && (args.single_item || args.downstream) {
         return Err(Error::usage(
             "'--single-item' and '--downstream' need a stage",
@@ -71,7 +81,7 @@ pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
         reset: args.reset,
         set_params: args.set_param,
         dry: args.dry,
-        from: None,
+        from: args.from,
     };
     let store = ctx.store()?;
     present(&ctx.out, |events| run::run(store, &options, events))
@@ -87,10 +97,7 @@ pub(super) fn reach(single_item: bool, downstream: bool) -> Reach {
 }
 
 /// Shows a run while it happens, and what it came to.
-pub(super) fn present(
-    out: &Out,
-    operation: impl FnOnce(&mut dyn Events) -> Result<Report>,
-) -> Result<()> {
+fn present(out: &Out, operation: impl FnOnce(&mut dyn Events) -> Result<Report>) -> Result<()> {
     let report = operation(&mut |event| say(out, event))?;
     summarise(out, &report);
     match report.failure {

@@ -1,11 +1,12 @@
-//! Goes on from a named checkpoint: apply and run in one, under one lock.
+//! The first half of going on from a named checkpoint: it is in the workspace, and a run from it would
+//! not be refused. The run itself is another program's work, see [`super::run::Options::from`].
 //!
 //! The experiment keeps its baseline wherever HEAD is, so this works in a fresh clone and after HEAD
 //! has moved on. Whether the same ref grows or a fork starts is for the run to decide.
 
 use super::apply::apply_resolved;
 use super::claim::claim;
-use super::run::{self, Options, Report};
+use super::run::{self, Options};
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::experiment::{Experiment, ExperimentName, experiment_ref};
@@ -18,16 +19,17 @@ use crate::store::sources::{Edited, InTree};
 use crate::store::state::{ResumePoint, Running};
 use std::collections::BTreeMap;
 
-/// Goes on from what `revision` names, or from the resume point.
+/// Makes what `revision` names, or what was last recorded or applied here, the resume point, and
+/// returns it for a run to go on from. `None` where `options.dry` says what would run, and that is said.
 ///
 /// Refused, with nothing changed, for what [`super::apply::apply`] and [`run::run`] refuse, for a
 /// revision that is no checkpoint, and for an experiment that another worktree is running.
-pub fn resume(
+pub fn prepare(
     store: &Store,
     revision: Option<&str>,
     options: &Options,
     events: &mut dyn Events,
-) -> Result<Report> {
+) -> Result<Option<ObjectId>> {
     store.project()?;
     store.check_identity()?;
     let _lock = claim(store, "resume", events)?;
@@ -44,15 +46,11 @@ pub fn resume(
         if options.dry {
             let stages = pipeline.select(&options.targets, options.reach)?;
             run::say_what_would_run(&stages, events);
-            return Ok(Report::default());
+            return Ok(None);
         }
         apply_resolved(store, &word, &target, options.force, events)?;
     }
-    let options = Options {
-        from: Some(point),
-        ..options.clone()
-    };
-    run::run_claimed(store, &options, events)
+    Ok(Some(point.checkpoint))
 }
 
 /// Returns what was last recorded or applied here.

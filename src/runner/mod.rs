@@ -14,6 +14,7 @@ pub mod interrupts;
 pub mod maintenance;
 pub mod order;
 mod outside;
+pub mod program;
 pub mod reports;
 pub mod room;
 pub mod stage;

@@ -231,7 +231,39 @@ fn suite() -> Command {
 fn completion(shell: Shell) -> String {
     let mut bytes = Vec::new();
     clap_complete::generate(shell, &mut suite(), "git-exp", &mut bytes);
-    String::from_utf8(bytes).unwrap()
+    let text = String::from_utf8(bytes).unwrap();
+    let hidden = hidden_options();
+    let is_hidden = |line: &&str| {
+        hidden.iter().any(|long| {
+            let spellings = [
+                format!("--{long}["),
+                format!("--{long}=["),
+                format!("-l {long} "),
+            ];
+            spellings.iter().any(|spelling| line.contains(spelling))
+        })
+    };
+    let lines = text.lines().filter(|line| !is_hidden(line));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+/// What one command asks of another; nobody types it, and no other option is called so.
+fn hidden_options() -> Vec<String> {
+    let (mut hidden, mut shown) = (Vec::new(), Vec::new());
+    for option in ALL.iter().flat_map(|entry| options(entry.command())) {
+        match option.is_hide_set() {
+            true => hidden.extend(option.get_long().map(str::to_owned)),
+            false => shown.extend(option.get_long().map(str::to_owned)),
+        }
+    }
+    hidden.retain(|long| !shown.contains(long));
+    hidden
+}
+
+fn options(command: Command) -> Vec<clap::Arg> {
+    let own: Vec<clap::Arg> = command.get_opts().cloned().collect();
+    let below = command.get_subcommands().cloned().flat_map(options);
+    own.into_iter().chain(below).collect()
 }
 
 /// zsh calls `_git-exp` for `git exp`; revisions complete to experiments.

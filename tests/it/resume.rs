@@ -257,6 +257,46 @@ Running stage 'train':
 }
 
 #[test]
+fn says_what_would_run_where_the_checkpoint_is_in_the_workspace() {
+    let repo = trained();
+    repo.exp("resume --dry").success().stdout(str![[r#"
+Running stage 'train':
+> sh train.sh
+
+"#]]);
+    repo.exp("resume calm nowhere --dry").refused(128);
+    assert_eq!(steps(&repo, "calm"), ["0", "1", "2"]);
+}
+
+#[test]
+fn what_is_typed_reaches_the_run() {
+    let repo = trained();
+    repo.exp("resume -q calm~1 -n bold -M 'by hand' -S lr=0.5 -S seed=-1 train")
+        .success()
+        .stderr("");
+    assert!(repo.read("params.yaml").contains("seed: -1\nlr: 0.5\n"));
+    let subject = repo.ask(&format!("log -1 --format=%s {}", repo.tip("bold")));
+    assert_eq!(subject, "by hand");
+    repo.exp("resume bold train --single-item --force")
+        .success();
+    assert_eq!(steps(&repo, "bold").len(), 6);
+    repo.check();
+}
+
+/// 'git exp resume' puts it there and becomes the run; in between somebody may apply another.
+#[test]
+fn a_run_goes_on_from_what_is_in_the_workspace_only() {
+    let repo = trained();
+    let middle = back(&repo, "calm", 1);
+    repo.exp(&format!("run --from={middle}"))
+        .refused(128)
+        .says("is not in the workspace: another command changed it meanwhile");
+    assert_eq!(steps(&repo, "calm"), ["0", "1", "2"]);
+    repo.exp(&format!("run --from={middle} --reset"))
+        .refused(129);
+}
+
+#[test]
 fn a_running_experiment_is_left_alone() {
     let repo = trained();
     repo.env("PAUSE_AT", "4");

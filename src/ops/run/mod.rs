@@ -19,7 +19,7 @@ pub use attach::attach;
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::{Event, Events, RunMode, RunStart};
 use crate::experiment::ExperimentName;
-use crate::id::ObjectId;
+use crate::id::{ObjectId, short};
 use crate::ops::record::{OnProcess, Recording};
 use crate::ops::{claim, ignore, reported};
 use crate::pipeline::{Pipeline, Reach, Stage};
@@ -45,8 +45,9 @@ pub struct Options {
     pub targets: Vec<String>,
     /// How far from the targets.
     pub reach: Reach,
-    /// Go on from this checkpoint, which is in the workspace already, whatever HEAD is.
-    pub from: Option<ResumePoint>,
+    /// Go on from this checkpoint, which is the resume point and in the workspace already, whatever
+    /// HEAD is.
+    pub from: Option<ObjectId>,
     /// `-n`.
     pub name: Option<String>,
     /// `-f`: run all stages, replace an experiment of the same name.
@@ -90,17 +91,17 @@ pub struct Failure {
 /// Runs. Errors before the first stage leave everything as it was.
 pub fn run(store: &Store, options: &Options, events: &mut dyn Events) -> Result<Report> {
     store.check_identity()?;
-    store.head()?.require_commit()?;
+    if options.from.is_none() {
+        store.head()?.require_commit()?;
+    }
     store.project()?;
     let _lock = claim::claim(store, "run", events)?;
-    run_claimed(store, options, events)
-}
-
-/// As [`run`], for a caller that holds this worktree's run lock.
-pub fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Result<Report> {
-    store.check_identity()?;
     let project = store.project()?.to_owned();
-    let baseline = match &options.from {
+    let from = match options.from {
+        Some(checkpoint) => Some(resume_point(store, checkpoint)?),
+        None => None,
+    };
+    let baseline = match &from {
         Some(from) => from.baseline,
         None => store.head()?.require_commit()?,
     };
@@ -131,7 +132,7 @@ pub fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) ->
         return Ok(Report::default());
     }
 
-    if let Some(from) = &options.from {
+    if let Some(from) = &from {
         // Where HEAD is not its baseline, git may not track what the checkpoint has.
         scanner.take(store.files(from.checkpoint)?.into_keys());
     }
@@ -154,6 +155,7 @@ pub fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) ->
         stages: &stages,
         outputs: &outputs,
         name: name.as_ref(),
+        from: from.as_ref(),
         options,
     };
     let origin = Origin::decide(&question, events)?;
@@ -238,6 +240,22 @@ pub fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) ->
     session.play(ready, events, |runner, classify| {
         stage_runs.visit(&stages, runner, classify)
     })
+}
+
+/// Returns the resume point, which is `checkpoint` unless something else was applied a moment ago.
+fn resume_point(store: &Store, checkpoint: ObjectId) -> Result<ResumePoint> {
+    let points = [store.resume_point()?, store.current_point()?];
+    points
+        .into_iter()
+        .flatten()
+        .find(|point| point.checkpoint == checkpoint)
+        .ok_or_else(|| {
+            let id = short(&checkpoint);
+            Error::refused(format!(
+                "checkpoint {id} is not in the workspace: another command changed it meanwhile"
+            ))
+            .hint(format!("git exp resume {id}"))
+        })
 }
 
 /// Returns the paths that stages write, what training reported, and `dvc.lock`: never code.

@@ -51,6 +51,8 @@ pub struct Question<'a> {
     pub outputs: &'a PathSet,
     /// The name that was asked for.
     pub name: Option<&'a ExperimentName>,
+    /// The resume point, if the run goes on from it whatever HEAD is.
+    pub from: Option<&'a ResumePoint>,
     /// What else was asked for.
     pub options: &'a Options,
 }
@@ -62,10 +64,11 @@ impl Origin {
             store,
             baseline,
             name,
+            from,
             options,
             ..
         } = *question;
-        let point = match (&options.from, options.reset) {
+        let point = match (from, options.reset) {
             (_, true) => None,
             (Some(from), false) => Some(from.clone()),
             (None, false) => question.usable_point(events)?,
