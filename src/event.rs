@@ -1,6 +1,7 @@
 //! What can happen during an operation, as values; operations emit them, the screen words them.
 
 use crate::id::ObjectId;
+use crate::reason::Reason;
 
 /// Something a person may want to know while an operation runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,10 +21,21 @@ pub enum Event {
         /// The process of its command.
         pid: u32,
     },
-    /// A stage starts.
+    /// A stage starts, or would start.
     StageStarts {
         /// Its name.
         stage: String,
+        /// Why; nothing where that is not known.
+        why: Vec<Reason>,
+    },
+    /// A stage would start if another one, which would run before it, changes what it reads.
+    StageMayStart {
+        /// Its name.
+        stage: String,
+        /// What it reads.
+        path: String,
+        /// The stage that writes it.
+        writer: String,
     },
     /// One command line of a stage starts.
     CommandStarts {
@@ -34,6 +46,8 @@ pub enum Event {
     StageSkipped {
         /// Its name.
         stage: String,
+        /// Whether it is never run.
+        frozen: bool,
     },
     /// `dvc.lock` was written; `created` if it was not there.
     LockfileWritten {

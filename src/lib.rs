@@ -6,7 +6,7 @@
 //! * **Ground**: [`error`], [`id`], [`digest`].
 //! * **Domain**: values and rules, without disk, clock or git. [`value`], [`yaml`], [`pipeline`],
 //!   [`lockfile`], [`params`], [`metrics`], [`experiment`], [`checkpoint`], [`revision`],
-//!   [`capture`], [`event`], [`progress`], [`listing`], [`change`], [`plot`].
+//!   [`capture`], [`event`], [`progress`], [`reason`], [`listing`], [`change`], [`plot`].
 //! * **Store**: [`store`], gix and the disk.
 //! * **Runner**: [`runner`], child processes, the signal file, what training waits for.
 //! * **Operations**: [`ops`], the verbs, without a terminal. They return reports and emit events.
@@ -30,6 +30,7 @@ pub mod params;
 pub mod pipeline;
 pub mod plot;
 pub mod progress;
+pub mod reason;
 pub mod revision;
 pub mod value;
 pub mod yaml;

@@ -7,12 +7,12 @@ use crate::id::{ObjectId, short};
 use crate::ops::run::{self, Options, Report};
 use crate::pipeline::Reach;
 use crate::ui::out::Out;
-use crate::ui::shell;
+use crate::ui::{reasons, shell};
 
 /// Run the pipeline and save checkpoints
 ///
-/// Runs the stages of 'dvc.yaml' in dependency order; stages that did not change are skipped. Each
-/// time the training code signals, a checkpoint is saved: code, params, metrics and outputs as they
+/// Runs the stages of 'dvc.yaml' in dependency order; stages that did not change are skipped, and one
+/// that runs says why. Each time the training code signals, a checkpoint is saved: code, params, metrics and outputs as they
 /// are at that moment.
 ///
 /// Templates in 'dvc.yaml' ('${}' with 'vars', 'foreach' and 'matrix') mean what they mean to DVC 3.
@@ -50,7 +50,7 @@ pub struct Args {
     /// Run the named stages and all that depend on them
     #[arg(long, conflicts_with = "single_item")]
     downstream: bool,
-    /// Say what would run, and change nothing
+    /// Say what would run and why, and change nothing
     #[arg(long)]
     dry: bool,
     /// Go on from this checkpoint, which 'git exp resume' has just put into the workspace
@@ -124,11 +124,28 @@ pub(super) fn say(out: &Out, event: Event) {
             out,
             &format!("Experiment '{name}': attached to stage '{stage}' (process {pid})"),
         ),
-        Event::StageStarts { stage } => line(out, &format!("Running stage '{stage}':")),
-        Event::CommandStarts { line: command } => line(out, &format!("> {command}")),
-        Event::StageSkipped { stage } => {
-            line(out, &format!("Stage '{stage}' didn't change, skipping"))
+        Event::StageStarts { stage, why } => {
+            let why = reasons::line(&why, out.unicode());
+            let space = if why.is_empty() { "" } else { " " };
+            line(out, &format!("Running stage '{stage}':{space}{why}"));
         }
+        Event::StageMayStart {
+            stage,
+            path,
+            writer,
+        } => line(
+            out,
+            &format!("Running stage '{stage}' if stage '{writer}' changes '{path}':"),
+        ),
+        Event::CommandStarts { line: command } => line(out, &format!("> {command}")),
+        Event::StageSkipped {
+            stage,
+            frozen: false,
+        } => line(out, &format!("Stage '{stage}' didn't change, skipping")),
+        Event::StageSkipped {
+            stage,
+            frozen: true,
+        } => line(out, &format!("Stage '{stage}' is frozen, skipping")),
         Event::LockfileWritten { created } => line(
             out,
             if created {

@@ -45,7 +45,7 @@ pub fn prepare(
         let pipeline = check(store, &experiment, point.checkpoint, options)?;
         if options.dry {
             let stages = pipeline.select(&options.targets, options.reach)?;
-            run::say_what_would_run(&stages, events);
+            run::say_all(&stages, events);
             return Ok(None);
         }
         apply_resolved(store, &word, &target, options.force, events)?;

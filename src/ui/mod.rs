@@ -12,6 +12,7 @@ pub mod plain;
 pub mod plots_page;
 pub mod progress;
 pub mod python;
+pub mod reasons;
 pub mod shell;
 pub mod size;
 pub mod style;

@@ -48,6 +48,7 @@ const ROOMS: &[Room] = &[
             "pipeline",
             "plot",
             "progress",
+            "reason",
             "revision",
             "value",
             "yaml",

@@ -56,3 +56,4 @@ mod undo;
 mod untouched;
 mod unwatched;
 mod waiting;
+mod why;

@@ -260,7 +260,7 @@ Running stage 'train':
 fn says_what_would_run_where_the_checkpoint_is_in_the_workspace() {
     let repo = trained();
     repo.exp("resume --dry").success().stdout(str![[r#"
-Running stage 'train':
+Running stage 'train': a checkpoint stage always runs
 > sh train.sh
 
 "#]]);

@@ -1,4 +1,4 @@
-//! What a stage reads, hashed once when it starts; whether it has to run at all.
+//! What a stage reads, hashed once when it starts.
 
 use crate::digest::{Format, PathDigest};
 use crate::error::{Error, Result};
@@ -9,7 +9,7 @@ use crate::pipeline::{Pipeline, Stage};
 use crate::store::Store;
 use crate::store::cache::Cache;
 use crate::store::scan::Scanner;
-use crate::value::{Map, Value};
+use crate::value::Map;
 use indexmap::IndexMap;
 use std::path::Path;
 
@@ -65,6 +65,15 @@ fn in_the_way<'p>(project: &Path, path: &'p str) -> Option<&'p str> {
         .find(|folder| fs_err::metadata(project.join(folder)).is_ok_and(|stat| !stat.is_dir()))
 }
 
+/// What becomes of a dependency that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// An error.
+    IsRefused,
+    /// The entry has the path, without a content.
+    IsToldAbout,
+}
+
 /// Reads and hashes what the stage reads.
 pub fn collect(
     project: &Path,
@@ -73,23 +82,25 @@ pub fn collect(
     params: &IndexMap<String, ParamsFile>,
     lockfile: &Lockfile,
     format: Format,
+    missing: Missing,
 ) -> Result<StageFacts> {
     let old = lockfile.stages.get(&stage.name);
     let mut deps = Vec::new();
     for dep in &stage.deps {
-        let digest = cache.digest(&project.join(dep))?.ok_or_else(|| {
-            Error::missing(format!(
+        let digest = cache.digest(&project.join(dep))?;
+        if digest.is_none() && missing == Missing::IsRefused {
+            return Err(Error::missing(format!(
                 "dependency '{dep}' of stage '{}' does not exist",
                 stage.name
-            ))
-        })?;
+            )));
+        }
         let path = stage.written(dep).to_owned();
         let before = old
             .and_then(|old| old.deps.iter().find(|entry| entry.path == path))
             .and_then(|entry| entry.hash.as_ref());
         deps.push(LockedPath {
             path,
-            hash: Some(locked(&digest, before, format)),
+            hash: digest.map(|digest| locked(&digest, before, format)),
             ..LockedPath::default()
         });
     }
@@ -146,67 +157,4 @@ fn locked_params(
         locked.insert(stage.written(file).to_owned(), values);
     }
     Ok(locked)
-}
-
-/// Whether `dvc.lock` says that the stage has run with exactly these inputs and its outputs are as it left them.
-pub fn is_unchanged(
-    project: &Path,
-    cache: &Cache,
-    stage: &Stage,
-    facts: &StageFacts,
-    lockfile: &Lockfile,
-) -> Result<bool> {
-    if stage.frozen {
-        return Ok(true);
-    }
-    let Some(old) = lockfile.stages.get(&stage.name) else {
-        return Ok(false);
-    };
-    if stage.always_changed
-        || stage.has_checkpoint()
-        || (stage.deps.is_empty() && stage.outs.is_empty())
-    {
-        return Ok(false);
-    }
-    let same_params = same_params(&old.params, &facts.entry.params);
-    if old.cmd != facts.entry.cmd
-        || !same_paths(&old.deps, &facts.entry.deps)
-        || !same_params
-        || old.outs.len() != stage.outs.len()
-    {
-        return Ok(false);
-    }
-    for output in &stage.outs {
-        let path = stage.written(&output.path);
-        let Some(hash) = old
-            .outs
-            .iter()
-            .find(|entry| entry.path == path)
-            .and_then(|entry| entry.hash.as_ref())
-        else {
-            return Ok(false);
-        };
-        match cache.digest(&project.join(&output.path))? {
-            Some(digest) if digest.md5(hash.format) == hash.md5 => {}
-            _ => return Ok(false),
-        }
-    }
-    Ok(true)
-}
-
-fn same_paths(old: &[LockedPath], new: &[LockedPath]) -> bool {
-    let md5 = |entry: &LockedPath| entry.hash.as_ref().map(|hash| hash.md5.clone());
-    old.len() == new.len()
-        && old
-            .iter()
-            .zip(new)
-            .all(|(old, new)| old.path == new.path && md5(old) == md5(new))
-}
-
-fn same_params(old: &IndexMap<String, Map>, new: &IndexMap<String, Map>) -> bool {
-    let same = |old: &Map, new: &Map| Value::Map(old.clone()).same(&Value::Map(new.clone()));
-    old.len() == new.len()
-        && new
-            .iter()
-            .all(|(file, values)| old.get(file).is_some_and(|old| same(old, values)))
 }

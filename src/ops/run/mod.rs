@@ -6,6 +6,7 @@ mod attach;
 mod carried;
 mod changes;
 mod code;
+mod dry;
 mod facts;
 mod inputs;
 mod links;
@@ -13,8 +14,10 @@ mod origin;
 mod restore;
 mod session;
 mod stages;
+mod why;
 
 pub use attach::attach;
+pub(crate) use dry::say_all;
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::{Event, Events, RunMode, RunStart};
@@ -29,6 +32,7 @@ use crate::store::durable;
 use crate::store::scan::{PathSet, Scanner};
 use crate::store::state::{Process, ResumePoint, Running};
 use carried::Before;
+use dry::Dry;
 use inputs::Inputs;
 use origin::{Origin, Question};
 use restore::Restorer;
@@ -128,7 +132,16 @@ pub fn run(store: &Store, options: &Options, events: &mut dyn Events) -> Result<
         &scanner,
     )?;
     if options.dry {
-        say_what_would_run(&stages, events);
+        let dry = Dry {
+            store,
+            project: &project,
+            cache: &cache,
+            inputs: &inputs,
+            options,
+            from: from.as_ref(),
+            baseline,
+        };
+        dry.say(&stages, events)?;
         return Ok(Report::default());
     }
 
@@ -283,19 +296,6 @@ fn folders_of_outputs(project: &Path, stages: &[&Stage]) -> BTreeSet<PathBuf> {
     let outs = stages.iter().flat_map(|stage| &stage.outs);
     outs.map(|out| durable::parent(&project.join(&out.path)).to_owned())
         .collect()
-}
-
-pub(crate) fn say_what_would_run(stages: &[&Stage], events: &mut dyn Events) {
-    for stage in stages {
-        events.emit(Event::StageStarts {
-            stage: stage.name.clone(),
-        });
-        for line in stage.cmd.lines() {
-            events.emit(Event::CommandStarts {
-                line: line.to_owned(),
-            });
-        }
-    }
 }
 
 fn environment(project: &Path, origin: &Origin) -> Vec<(String, OsString)> {

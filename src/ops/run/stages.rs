@@ -3,13 +3,14 @@
 use super::facts;
 use super::inputs::Inputs;
 use super::restore::Restorer;
-use super::{Failure, Options};
+use super::{Failure, Options, why};
 use crate::checkpoint::Status;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::lockfile::Lockfile;
 use crate::ops::record::{Finish, Queue, StageFacts};
 use crate::pipeline::Stage;
+use crate::reason::Reason;
 use crate::runner::stage::WrittenFile;
 use crate::runner::{Runner, StageEnd, StageRun};
 use crate::store::Store;
@@ -93,18 +94,23 @@ impl Stages<'_> {
             &self.inputs.params,
             self.lockfile,
             self.restorer.format,
+            facts::Missing::IsRefused,
         )?;
-        if !self.options.force
-            && facts::is_unchanged(self.project, cache, stage, &facts, self.lockfile)?
-        {
+        let why = match self.options.force {
+            true => vec![Reason::Forced],
+            false => why::reasons(self.project, cache, stage, &facts, self.lockfile)?,
+        };
+        if why.is_empty() {
             runner.events.emit(Event::StageSkipped {
                 stage: stage.name.clone(),
+                frozen: stage.frozen,
             });
             runner.recorder.skip_stage(facts);
             return Ok(StageEnd::Finished);
         }
         runner.events.emit(Event::StageStarts {
             stage: stage.name.clone(),
+            why,
         });
         self.restorer.before_stage(stage, runner.events)?;
         let mut environment = self.environment.clone();

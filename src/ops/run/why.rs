@@ -1,0 +1,64 @@
+//! Whether a stage has to run, and why.
+
+use crate::error::Result;
+use crate::lockfile::Lockfile;
+use crate::ops::record::StageFacts;
+use crate::pipeline::Stage;
+use crate::reason::{self, Always, Difference, Reason};
+use crate::store::cache::Cache;
+use std::path::Path;
+
+/// Returns why the stage has to run; nothing if `dvc.lock` says that it has run with exactly these inputs, and
+/// its outputs are as it left them, here and in the cache.
+///
+/// What decides is what decides for DVC, in its order: outputs are looked at only if nothing else has changed.
+pub fn reasons(
+    project: &Path,
+    cache: &Cache,
+    stage: &Stage,
+    facts: &StageFacts,
+    lockfile: &Lockfile,
+) -> Result<Vec<Reason>> {
+    if stage.frozen {
+        return Ok(Vec::new());
+    }
+    let Some(old) = lockfile.stages.get(&stage.name) else {
+        return Ok(vec![Reason::NotLocked]);
+    };
+    let mut reasons = reason::of_inputs(stage, old, &facts.entry);
+    if !reasons.is_empty() {
+        return Ok(reasons);
+    }
+    if let Some(always) = always(stage) {
+        return Ok(vec![Reason::Always(always)]);
+    }
+    for output in &stage.outs {
+        let path = stage.written(&output.path);
+        let locked = old.out(path).and_then(|out| out.hash.as_ref());
+        let difference = match (locked, cache.digest(&project.join(&output.path))?) {
+            (_, None) => Difference::Missing,
+            (None, Some(_)) => Difference::New,
+            (Some(hash), Some(now)) if now.md5(hash.format) != hash.md5 => Difference::Changed,
+            (Some(hash), Some(_)) => {
+                if !output.cache || cache.path(hash.format, &hash.md5).is_file() {
+                    continue;
+                }
+                Difference::NotCached
+            }
+        };
+        reasons.push(Reason::Output(path.to_owned(), difference));
+    }
+    Ok(reasons)
+}
+
+fn always(stage: &Stage) -> Option<Always> {
+    if stage.has_checkpoint() {
+        Some(Always::Checkpoint)
+    } else if stage.always_changed {
+        Some(Always::Declared)
+    } else if stage.deps.is_empty() && stage.params.is_empty() && stage.outs.is_empty() {
+        Some(Always::Unbound)
+    } else {
+        None
+    }
+}
