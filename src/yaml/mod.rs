@@ -6,5 +6,6 @@ pub(crate) mod fixture;
 pub mod print;
 pub mod read;
 mod resolve;
+mod scalar;
 
 pub use read::{Node, NodeKind, parse};

@@ -4,7 +4,7 @@
 //! that: `%YAML 1.1` (other scalar rules), nesting deeper than 200 and aliases that expand to more
 //! than 64 MiB, so that no input can exhaust stack or memory.
 
-use super::resolve::{self, Meaning};
+use super::scalar;
 use crate::error::{Error, Result};
 use crate::value::{Key, Map, Value};
 use indexmap::IndexMap;
@@ -54,6 +54,7 @@ pub fn parse(text: &str, origin: &str) -> Result<Node> {
     let mut reader = Reader {
         parser: Parser::new_from_str(text),
         origin,
+        end: End::of(text),
         anchors: HashMap::new(),
         expanded: 0,
     };
@@ -170,6 +171,7 @@ struct Built {
 struct Reader<'text> {
     parser: Parser<'text, StrInput<'text>>,
     origin: &'text str,
+    end: End<'text>,
     anchors: HashMap<usize, Built>,
     expanded: usize,
 }
@@ -240,14 +242,15 @@ impl<'text> Reader<'text> {
         let (built, anchor) = match event {
             Event::Alias(id) => return self.alias(id, at, depth),
             Event::Scalar(text, style, anchor, tag) => {
+                let text = self.end.without_added_break(text, style, span);
                 (self.scalar(text, style, tag.as_deref(), at)?, anchor)
             }
             Event::SequenceStart(anchor, tag) => {
-                self.check_tag(tag.as_deref(), "seq", at)?;
+                scalar::check_tag(tag.as_deref(), "seq").map_err(|what| self.error(at, what))?;
                 (self.list(at, depth)?, anchor)
             }
             Event::MappingStart(anchor, tag) => {
-                self.check_tag(tag.as_deref(), "map", at)?;
+                scalar::check_tag(tag.as_deref(), "map").map_err(|what| self.error(at, what))?;
                 (self.map(at, depth)?, anchor)
             }
             _ => return Err(self.error(at, "a value is missing")),
@@ -287,23 +290,6 @@ impl<'text> Reader<'text> {
         }
     }
 
-    fn check_tag(&self, tag: Option<&Tag>, expected: &str, at: Marker) -> Result<()> {
-        match tag {
-            None => Ok(()),
-            Some(tag) if is_unspecific(tag) => Ok(()),
-            Some(tag) if tag.is_yaml_core_schema() && tag.suffix == expected => Ok(()),
-            Some(tag) => Err(self.unknown_tag(tag, at)),
-        }
-    }
-
-    fn unknown_tag(&self, tag: &Tag, at: Marker) -> Error {
-        let name = match tag.is_yaml_core_schema() {
-            true => format!("!!{}", tag.suffix),
-            false => tag.to_string(),
-        };
-        self.error(at, format!("the tag '{name}' is not supported"))
-    }
-
     fn scalar(
         &self,
         text: Cow<'text, str>,
@@ -311,58 +297,16 @@ impl<'text> Reader<'text> {
         tag: Option<&Tag>,
         at: Marker,
     ) -> Result<Built> {
-        let tag = tag.filter(|tag| !is_unspecific(tag));
-        let is_plain = style == ScalarStyle::Plain;
-        let mut is_date = false;
-        let mut is_merge = false;
-        let value = match tag {
-            None if is_plain => match resolve::meaning(&text) {
-                // both are keys in their own right; `map` looks at them
-                Meaning::Merge | Meaning::ValueMark => {
-                    is_merge = &*text == "<<";
-                    Ok(Value::Str(text.to_string()))
-                }
-                meaning => {
-                    is_date = meaning == Meaning::Date;
-                    resolve::value(&text)
-                }
-            },
-            None => Ok(Value::Str(text.to_string())),
-            Some(tag) if tag.is_yaml_core_schema() => match tag.suffix.as_str() {
-                "str" => Ok(Value::Str(text.to_string())),
-                "null" => Ok(Value::Null),
-                "int" if resolve::meaning(&text) == Meaning::Int => resolve::int(&text),
-                "float" => match resolve::meaning(&text) {
-                    Meaning::Int | Meaning::Float => Ok(resolve::float(&text)),
-                    _ => Err(format!("'{text}' is no float")),
-                },
-                "bool" => match text.to_ascii_lowercase().as_str() {
-                    "true" | "yes" | "y" | "on" => Ok(Value::Bool(true)),
-                    "false" | "no" | "n" | "off" => Ok(Value::Bool(false)),
-                    _ => Err(format!("'{text}' is no truth value")),
-                },
-                "timestamp" => {
-                    is_date = true;
-                    Ok(Value::Str(text.to_string()))
-                }
-                "merge" => {
-                    is_merge = true;
-                    Ok(Value::Str(text.to_string()))
-                }
-                _ => return Err(self.unknown_tag(tag, at)),
-            },
-            Some(tag) => return Err(self.unknown_tag(tag, at)),
-        }
-        .map_err(|what| self.error(at, what))?;
+        let scalar = scalar::meaning(&text, style, tag).map_err(|what| self.error(at, what))?;
         Ok(Built {
             weight: NODE_WEIGHT + text.len(),
             depth: 1,
-            is_merge,
+            is_merge: scalar.is_merge,
             node: Node {
                 kind: NodeKind::Scalar {
-                    value,
+                    value: scalar.value,
                     text: text.into_owned(),
-                    is_date,
+                    is_date: scalar.is_date,
                 },
                 line: at.line(),
                 column: at.col() + 1,
@@ -492,9 +436,42 @@ impl<'text> Reader<'text> {
     }
 }
 
-/// `!` alone, which leaves the meaning to the text.
-fn is_unspecific(tag: &Tag) -> bool {
-    (tag.handle.is_empty() && tag.suffix == "!") || (tag.handle == "!" && tag.suffix.is_empty())
+/// Where a text ends without a line break. The parser puts one there, to a block scalar too.
+struct End<'text> {
+    /// The last line; nothing if it has a line break.
+    line: &'text str,
+    /// The characters of the whole text.
+    index: usize,
+}
+
+impl<'text> End<'text> {
+    fn of(text: &'text str) -> Self {
+        let line = text.rsplit(['\n', '\r']).next().unwrap_or_default();
+        End {
+            line,
+            index: if line.is_empty() {
+                0
+            } else {
+                text.chars().count()
+            },
+        }
+    }
+
+    fn without_added_break(
+        &self,
+        text: Cow<'text, str>,
+        style: ScalarStyle,
+        span: Span,
+    ) -> Cow<'text, str> {
+        let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        let is_last = !self.line.is_empty() && span.end.index() >= self.index;
+        let is_inside =
+            !self.line.trim().is_empty() || self.line.chars().count() >= span.start.col();
+        match text.strip_suffix('\n') {
+            Some(text) if is_block && is_last && is_inside => Cow::Owned(text.to_owned()),
+            _ => text,
+        }
+    }
 }
 
 fn is_quoted(event: &Event) -> bool {
