@@ -27,7 +27,10 @@ pub fn assign(file: &str, old_text: &str, assignments: &[Assignment]) -> Result<
         text = match form {
             Form::Json => json::change(&text, file, &path, &change)?,
             Form::Toml => toml::change(&text, file, &path, &change)?,
-            Form::Yaml | Form::Python => edit::change(&text, file, &path, &change)?,
+            Form::Yaml | Form::Python => match &change {
+                Change::Set(value) => edit::rewrite(&text, file, &path, value)?,
+                other => edit::change(&text, file, &path, other)?,
+            },
         };
         perform(&mut expected, &path, change);
     }

@@ -61,6 +61,20 @@ pub(super) fn change(text: &str, origin: &str, path: &[Step], change: &Change) -
                 _ => splice(holder, &format!("{{{entry}}}")),
             }
         }
+        (Change::Insert(value), at) => {
+            let Step::Index(_) = last else {
+                return Err(refuse("it is no item of a list"));
+            };
+            let item = value.to_python_json();
+            match (at, members.last()) {
+                (Some(at), _) => {
+                    let start = members[at].whole.start;
+                    splice(start..start, &format!("{item}, "))
+                }
+                (None, Some(last)) => splice(last.whole.end..last.whole.end, &format!(", {item}")),
+                (None, None) => splice(holder, &format!("[{item}]")),
+            }
+        }
         (Change::Remove, Some(at)) => {
             // with the comma behind it, or the one before it
             let range = match (members.get(at + 1), at.checked_sub(1)) {

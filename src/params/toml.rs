@@ -102,6 +102,7 @@ pub(super) fn change(text: &str, origin: &str, path: &[Step], change: &Change) -
                 .and_then(|table| table.remove(key))
                 .ok_or_else(|| refuse("it is not there"))?;
         }
+        (Change::Insert(_), _) => return Err(refuse("it is the item of a list")),
         (Change::Remove, Step::Index(_)) => return Err(refuse("it is the item of a list")),
         (Change::Set(new), last) => {
             let mut new = to_toml(new).ok_or_else(|| refuse("TOML has no such value"))?;

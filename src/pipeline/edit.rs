@@ -1,12 +1,12 @@
 //! Adds a stage to a `dvc.yaml`, or replaces one, and leaves every other byte as it is.
 //!
-//! The text is changed line by line, in block style only, with the positions that the reader gives.
-//! What comes out is read again and must say what was asked for, and nothing else: if it does not,
-//! nothing is returned but an error.
+//! The text is edited as a params file is (`yaml::edit`), value by value. What comes out is read
+//! again and must say what was asked for, and nothing else: if it does not, nothing is returned but
+//! an error.
 
 use crate::error::{Error, Result};
-use crate::value::{Key, Map, Value};
-use crate::yaml::print;
+use crate::value::{Map, Step, Value};
+use crate::yaml::edit::{self, Change};
 use crate::yaml::read::{self, Node};
 
 /// Returns `text` (of a file called `origin`) with the stage `name` added at the end, or replaced.
@@ -19,11 +19,24 @@ pub fn set_stage(text: &str, origin: &str, name: &str, stage: &Value) -> Result<
         Error::refused(format!(
             "cannot change '{origin}' without touching the rest of it"
         ))
-        .hint(format!("write stage '{name}' into '{origin}' yourself, or put 'stages' into block style, one key a line"))
+        .hint(format!("write stage '{name}' into '{origin}' yourself"))
     };
-    let changed = Text::new(text)
-        .set_stage(&root, name, stage)
-        .ok_or_else(refused)?;
+    let mut path = vec![Step::Key("stages".to_owned())];
+    let has_stages = root
+        .get("stages")
+        .and_then(Node::as_map)
+        .is_some_and(|stages| !stages.is_empty());
+    let changed = match has_stages {
+        true => {
+            path.push(Step::Key(name.to_owned()));
+            edit::rewrite(text, origin, &path, stage)
+        }
+        false => {
+            let stages = Map::from_iter([(name.into(), stage.clone())]);
+            edit::change(text, origin, &path, &Change::Set(stages.into()))
+        }
+    };
+    let changed = changed.map_err(|_| refused())?;
     match read::parse(&changed, origin) {
         Ok(root) if root.to_value() == wanted => Ok(changed),
         _ => Err(refused()),
@@ -44,295 +57,6 @@ fn with_stage(root: &Node, name: &str, stage: &Value) -> Value {
         stages.insert(name.into(), stage.clone());
     }
     Value::Map(root)
-}
-
-/// The lines of a file, each with its end.
-struct Text<'t> {
-    lines: Vec<&'t str>,
-    line_end: &'static str,
-}
-
-/// One entry of a block mapping or list: its first lines may be comments above it.
-struct Chunk {
-    /// First line, comments above it included.
-    from: usize,
-    /// Line of its key or dash.
-    at: usize,
-    /// Line after its last.
-    to: usize,
-}
-
-impl<'t> Text<'t> {
-    fn new(text: &'t str) -> Self {
-        Text {
-            lines: text.split_inclusive('\n').collect(),
-            line_end: if text.contains("\r\n") { "\r\n" } else { "\n" },
-        }
-    }
-
-    fn set_stage(&self, root: &Node, name: &str, stage: &Value) -> Option<String> {
-        let Some(stages) = root.get("stages") else {
-            // a root that is no mapping fails when the text is read again
-            let end = self.end_of_document();
-            let added = self.print(&[Part::Key("stages"), Part::Key(name)], stage, 0, 0);
-            return Some(self.splice(end, end, &added));
-        };
-        let Some(entries) = stages.as_map().filter(|entries| !entries.is_empty()) else {
-            // `stages:` and `stages: {}`
-            let key = root
-                .as_map()?
-                .iter()
-                .find(|(_, node)| std::ptr::eq(node, stages))?;
-            let line = key.0.line - 1;
-            let body = self.lines.get(line)?.trim_end();
-            let code = body.split(" #").next().unwrap_or(body).trim_end();
-            let remark = &body[code.len()..];
-            let head = code.strip_suffix("{}").unwrap_or(code).trim_end();
-            if !head.ends_with(':') {
-                return None;
-            }
-            let added = self.print(&[Part::Key("stages"), Part::Key(name)], stage, 1, 2);
-            let replaced = format!("{head}{remark}{}{added}", self.line_end);
-            return Some(self.splice(line, line + 1, &replaced));
-        };
-        let indent = entries.first()?.0.column - 1;
-        let keys: Vec<usize> = entries.iter().map(|(key, _)| key.line - 1).collect();
-        let limit = self.end_of_block(*keys.iter().max()?, indent);
-        let chunks = self.chunks(&keys, indent, limit)?;
-        let Some(old) = entries.iter().position(|(key, _)| is_key(key, name)) else {
-            let end = chunks.last()?.to;
-            let added = self.print(&[Part::Key("stages"), Part::Key(name)], stage, 1, indent);
-            return Some(self.splice(end, end, &added));
-        };
-        let chunk = &chunks[old];
-        let path = [Part::Key("stages"), Part::Key(name)];
-        let new = self
-            .rewrite(&entries[old].1, stage, &path, chunk)
-            .unwrap_or_else(|| self.print(&path, stage, 1, indent));
-        Some(self.splice(chunk.at, chunk.to, &new))
-    }
-
-    /// Returns the new text of an entry, from its key or dash on, with all that stays the same.
-    fn rewrite(&self, old: &Node, new: &Value, path: &[Part<'_>], chunk: &Chunk) -> Option<String> {
-        let mut parts: Vec<(Part<'_>, &Value)> = Vec::new();
-        let mut keys = Vec::new();
-        match (old.as_map(), new) {
-            (Some(entries), Value::Map(new)) if !entries.is_empty() => {
-                for (key, _) in entries {
-                    keys.push(key.line - 1);
-                    let text = key.as_str()?;
-                    if let Some((key, value)) = new.get_key_value(text) {
-                        parts.push((Part::Key(key), value));
-                    }
-                }
-                // what is new comes last, as DVC does it
-                let known = |key: &&Key| entries.iter().any(|(node, _)| is_key(node, key));
-                for (key, value) in new.iter().filter(|(key, _)| !known(key)) {
-                    parts.push((Part::Key(key), value));
-                }
-            }
-            _ => return None,
-        }
-        let indent = old.as_map()?.first()?.0.column - 1;
-        if chunk.at + 1 > *keys.first()? {
-            return None;
-        }
-        let chunks = self.chunks(&keys, indent, chunk.to)?;
-        let mut text = self.text(chunk.at, chunks.first()?.from);
-        for (part, value) in parts {
-            let Part::Key(key) = part else { continue };
-            let kept = old.as_map()?.iter().position(|(node, _)| is_key(node, key));
-            let mut path = path.to_vec();
-            path.push(part);
-            let Some(position) = kept else {
-                text += &self.print(&path, value, path.len() - 1, indent);
-                continue;
-            };
-            let part = &chunks[position];
-            let node = &old.as_map()?[position].1;
-            if node.to_value() == *value {
-                text += &self.text(part.from, part.to);
-                continue;
-            }
-            text += &self.text(part.from, part.at);
-            text += &match (node.as_list(), value) {
-                (Some(items), Value::List(new)) => self
-                    .rewrite_list(items, new, &path, part)
-                    .unwrap_or_else(|| self.print(&path, value, path.len() - 1, indent)),
-                _ => {
-                    let printed = self.print(&path, value, path.len() - 1, indent);
-                    self.with_remark(printed, node, part)
-                }
-            };
-        }
-        // comments behind the last part
-        text += &self.text(chunks.last()?.to, chunk.to);
-        Some(text)
-    }
-
-    /// Puts the comment behind a plain scalar in one line behind what replaces it.
-    fn with_remark(&self, printed: String, old: &Node, chunk: &Chunk) -> String {
-        let remark = || {
-            let read::NodeKind::Scalar { text, .. } = &old.kind else {
-                return None;
-            };
-            let line = self
-                .lines
-                .get(chunk.at)
-                .filter(|_| chunk.to == chunk.at + 1)?;
-            let column = line.char_indices().nth(old.column - 1)?.0;
-            let rest = line[column..].strip_prefix(text.as_str())?;
-            rest.trim_start().starts_with('#').then_some(rest)
-        };
-        match (printed.strip_suffix(self.line_end), remark()) {
-            (Some(line), Some(remark)) if !line.contains('\n') => format!("{line}{remark}"),
-            _ => printed,
-        }
-    }
-
-    /// The same for a list: items that are there already keep their lines.
-    fn rewrite_list(
-        &self,
-        old: &[Node],
-        new: &[Value],
-        path: &[Part<'_>],
-        chunk: &Chunk,
-    ) -> Option<String> {
-        let keys: Vec<usize> = old.iter().map(|item| item.line - 1).collect();
-        let first = self.lines.get(*keys.first()?)?;
-        let indent = first.len() - first.trim_start_matches(' ').len();
-        let dashes = keys.iter().all(|line| {
-            let line = self.lines.get(*line).map_or("", |line| line.trim_start());
-            line.starts_with("- ")
-        });
-        if !dashes || chunk.at + 1 > *keys.first()? {
-            return None;
-        }
-        let chunks = self.chunks(&keys, indent, chunk.to)?;
-        let mut text = self.text(chunk.at, chunks.first()?.from);
-        for value in new {
-            let mut path = path.to_vec();
-            path.push(Part::Item);
-            match old.iter().position(|item| item.to_value() == *value) {
-                Some(position) => text += &self.text(chunks[position].from, chunks[position].to),
-                None => text += &self.print(&path, value, path.len() - 1, indent),
-            }
-        }
-        text += &self.text(chunks.last()?.to, chunk.to);
-        Some(text)
-    }
-
-    /// Cuts a block into its entries, which start at the lines `keys` and end before `limit`.
-    ///
-    /// A comment at most as deep as the entries belongs to the entry below it. `None` if an entry
-    /// does not start its line.
-    fn chunks(&self, keys: &[usize], indent: usize, limit: usize) -> Option<Vec<Chunk>> {
-        let mut chunks: Vec<Chunk> = Vec::new();
-        for (position, &at) in keys.iter().enumerate() {
-            let line = self.lines.get(at)?;
-            if line.len() - line.trim_start_matches(' ').len() != indent {
-                return None;
-            }
-            let end = keys.get(position + 1).copied().unwrap_or(limit);
-            if end <= at {
-                return None;
-            }
-            let mut to = end;
-            while to > at + 1 && self.is_loose(to - 1, indent) {
-                to -= 1;
-            }
-            let from = chunks.last().map_or(at, |before| before.to);
-            chunks.push(Chunk { from, at, to });
-        }
-        Some(chunks)
-    }
-
-    /// Whether a line is blank, or a comment at most `indent` deep.
-    fn is_loose(&self, line: usize, indent: usize) -> bool {
-        let Some(line) = self.lines.get(line) else {
-            return false;
-        };
-        let content = line.trim_start_matches(' ');
-        content.trim().is_empty()
-            || (content.starts_with('#') && line.len() - content.len() <= indent)
-    }
-
-    /// Returns the line after the block whose last entry starts at line `last`, `indent` deep.
-    fn end_of_block(&self, last: usize, indent: usize) -> usize {
-        let mut line = last + 1;
-        while let Some(text) = self.lines.get(line) {
-            let content = text.trim_start_matches(' ');
-            let is_comment = content.trim().is_empty() || content.starts_with('#');
-            if !is_comment && text.len() - content.len() <= indent {
-                break;
-            }
-            line += 1;
-        }
-        line
-    }
-
-    /// Returns the line of `...`, or the end of the text.
-    fn end_of_document(&self) -> usize {
-        self.lines
-            .iter()
-            .position(|line| line.trim_end() == "...")
-            .unwrap_or(self.lines.len())
-    }
-
-    /// Prints `value` at `path` of a document and drops the first `drop` lines, those of its parents.
-    ///
-    /// Printed as a part of the whole, so that lines fold where DVC folds them; then moved to `indent`.
-    fn print(&self, path: &[Part<'_>], value: &Value, drop: usize, indent: usize) -> String {
-        let mut value = value.clone();
-        for part in path.iter().rev() {
-            value = match part {
-                Part::Key(key) => Value::Map(Map::from_iter([((*key).into(), value)])),
-                Part::Item => Value::List(vec![value]),
-            };
-        }
-        let printed = match &value {
-            Value::Map(map) => print::document(map),
-            _ => String::new(),
-        };
-        let lines: Vec<&str> = printed.lines().skip(drop).collect();
-        let depth = lines
-            .first()
-            .map_or(0, |line| line.len() - line.trim_start_matches(' ').len());
-        let mut text = String::new();
-        for line in lines {
-            // a folded line of a quoted text may be blank
-            let line = line.get(depth..).unwrap_or_default();
-            text += &" ".repeat(if line.is_empty() { 0 } else { indent });
-            text += line;
-            text += self.line_end;
-        }
-        text
-    }
-
-    fn text(&self, from: usize, to: usize) -> String {
-        let mut text: String = self.lines.get(from..to).unwrap_or_default().concat();
-        if !text.is_empty() && !text.ends_with('\n') {
-            text += self.line_end;
-        }
-        text
-    }
-
-    fn splice(&self, from: usize, to: usize, middle: &str) -> String {
-        let head = self.text(0, from);
-        let tail: String = self.lines.get(to..).unwrap_or_default().concat();
-        format!("{head}{middle}{tail}")
-    }
-}
-
-/// A step from a document's root to a value.
-#[derive(Clone, Copy)]
-enum Part<'k> {
-    Key(&'k str),
-    Item,
-}
-
-fn is_key(node: &Node, key: &str) -> bool {
-    node.to_key().is_some_and(|found| found == *key)
 }
 
 #[cfg(test)]
@@ -424,19 +148,19 @@ metrics:
         let text = "stages:\r\n    four:\r\n        cmd: x\r\n        deps:\r\n            - y";
         assert_eq!(
             set(text, "b", "{cmd: z}"),
-            format!("{text}\r\n    b:\r\n      cmd: z\r\n")
+            format!("{text}\r\n    b:\r\n      cmd: z")
         );
         assert_eq!(
             set(text, "four", "{cmd: x, deps: [y, z]}"),
-            format!("{text}\r\n            - z\r\n")
+            format!("{text}\r\n            - z")
         );
         assert_eq!(
             set("stages:   # all of them\n", "b", "{cmd: z}"),
             "stages:   # all of them\n  b:\n    cmd: z\n"
         );
         assert_eq!(
-            set("stages: {}", "b", "{cmd: z}"),
-            "stages:\n  b:\n    cmd: z\n"
+            set("stages: {} # none", "b", "{cmd: z}"),
+            "stages: # none\n  b:\n    cmd: z"
         );
         assert_eq!(set("", "b", "{cmd: z}"), "stages:\n  b:\n    cmd: z\n");
         assert_eq!(
@@ -449,20 +173,18 @@ metrics:
         );
         assert_eq!(
             set("stages:\n  a: {cmd: x}\n  b: {cmd: y}\n", "a", "{cmd: z}"),
-            "stages:\n  a:\n    cmd: z\n  b: {cmd: y}\n"
+            "stages:\n  a: {cmd: z}\n  b: {cmd: y}\n"
         );
+        assert_eq!(
+            set("stages: {a: {cmd: x}}\n", "b", "{cmd: z}"),
+            "stages: {a: {cmd: x}, b: {cmd: z}}\n"
+        );
+        assert_eq!(set("{}\n", "b", "{cmd: z}"), "{stages: {b: {cmd: z}}}\n");
     }
 
     #[test]
     fn refuses_what_it_cannot_do_without_touching_the_rest() {
-        for text in [
-            "stages: {a: {cmd: x}}\n",
-            "{stages: {a: {cmd: x}}}\n",
-            "{}\n",
-            "- a\n",
-            "stages: &s\n",
-            "base: &b {cmd: x}\nstages: *b\n",
-        ] {
+        for text in ["- a\n", "base: &b {cmd: x}\nstages: *b\n"] {
             let error = set_stage(text, "dvc.yaml", "new", &stage("{cmd: z}")).unwrap_err();
             assert_eq!(
                 error.to_string(),

@@ -24,15 +24,19 @@ pub fn document(map: &Map) -> String {
     printer.text
 }
 
-/// Returns a block-style document of the items.
-pub fn list(items: &[Value]) -> String {
-    if items.is_empty() {
-        return "[]\n".to_owned();
+/// Returns a block-style mapping or list whose first line starts at `column`, as do the further ones.
+/// Without a line break at the end; `None` if the value has no block style.
+pub(super) fn block(value: &Value, column: usize) -> Option<String> {
+    let mut printer = Printer {
+        column,
+        ..Printer::default()
+    };
+    match value {
+        Value::Map(map) if !map.is_empty() => printer.map(map, column),
+        Value::List(items) if !items.is_empty() => printer.list(items, column),
+        _ => return None,
     }
-    let mut printer = Printer::default();
-    printer.list(items, 0);
-    printer.text.push('\n');
-    printer.text
+    Some(printer.text)
 }
 
 /// Returns a value in one line, flow style: `0.5`, `[1, 'a, b']`, `{a: 1}`.
@@ -60,16 +64,27 @@ pub fn flow(value: &Value) -> String {
     }
 }
 
-fn flow_item(value: &Value) -> String {
+/// Returns a value in one line that can stand between brackets.
+pub(super) fn flow_item(value: &Value) -> String {
     match value {
-        // these are syntax inside of brackets
+        // these are syntax inside of brackets, a dash before one for some readers
         Value::Str(text)
             if style(text) == Style::Plain
-                && text.contains(|next: char| ",[]{}?:".contains(next)) =>
+                && (text.contains(|next: char| ",[]{}?:".contains(next))
+                    || text.ends_with(" -")) =>
         {
             one_line(text, Style::Single)
         }
         _ => flow(value),
+    }
+}
+
+/// Returns text in the quotes `'` or `"`; `None` if it cannot stand in these.
+pub(super) fn quoted(text: &str, quote: char) -> Option<String> {
+    match (quote, style(text) == Style::Double && !text.contains('\'')) {
+        ('"', _) => Some(one_line(text, Style::Double)),
+        (_, true) => None,
+        (_, false) => Some(one_line(text, Style::Single)),
     }
 }
 

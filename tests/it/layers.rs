@@ -64,7 +64,6 @@ const ROOMS: &[Room] = &[
             "serde_json",
             "sha2",
             "toml_edit",
-            "yaml_edit",
         ],
     },
     Room {
