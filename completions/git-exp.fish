@@ -53,7 +53,7 @@ complete -c git-exp -n "__fish_git_exp_using_subcommand stage; and not __fish_se
 complete -c git-exp -n "__fish_git_exp_using_subcommand stage; and not __fish_seen_subcommand_from add list" -s v -l verbose -d 'Print more about what is done'
 complete -c git-exp -n "__fish_git_exp_using_subcommand stage; and not __fish_seen_subcommand_from add list" -l version -d 'Print the version'
 complete -c git-exp -n "__fish_git_exp_using_subcommand stage; and not __fish_seen_subcommand_from add list" -f -a "add" -d 'Add a stage to \'dvc.yaml\''
-complete -c git-exp -n "__fish_git_exp_using_subcommand stage; and not __fish_seen_subcommand_from add list" -f -a "list" -d 'List the stages of \'dvc.yaml\', each with what it does'
+complete -c git-exp -n "__fish_git_exp_using_subcommand stage; and not __fish_seen_subcommand_from add list" -f -a "list" -d 'List the stages of the \'dvc.yaml\' here, each with what it does'
 complete -c git-exp -n "__fish_git_exp_using_subcommand stage; and __fish_seen_subcommand_from add" -s n -l name -d 'Name of the stage: letters, digits, \'-\' and \'_\'' -r
 complete -c git-exp -n "__fish_git_exp_using_subcommand stage; and __fish_seen_subcommand_from add" -s d -l deps -d 'File or directory that the command reads (can be repeated)' -r
 complete -c git-exp -n "__fish_git_exp_using_subcommand stage; and __fish_seen_subcommand_from add" -s p -l params -d 'Params that the command reads: \'lr,seed\', \'file:lr,seed\', or \'file:\' for a whole file (can be repeated)' -r

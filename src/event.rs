@@ -23,7 +23,7 @@ pub enum Event {
     },
     /// A stage starts, or would start.
     StageStarts {
-        /// Its name.
+        /// Its name, as one who stands where the user does writes it.
         stage: String,
         /// Why; nothing where that is not known.
         why: Vec<Reason>,
@@ -44,13 +44,15 @@ pub enum Event {
     },
     /// A stage is up to date.
     StageSkipped {
-        /// Its name.
+        /// Its name, as one who stands where the user does writes it.
         stage: String,
         /// Whether it is never run.
         frozen: bool,
     },
-    /// `dvc.lock` was written; `created` if it was not there.
+    /// A `dvc.lock` was written; `created` if it was not there.
     LockfileWritten {
+        /// Its path, relative to where the user stands.
+        path: String,
         /// Whether it was not there before.
         created: bool,
     },

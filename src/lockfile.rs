@@ -4,6 +4,10 @@
 //! is kept as it was; an unknown key of a stage is refused, as by DVC. A text that is read and
 //! written stays as DVC wrote it.
 
+mod files;
+
+pub use files::Lockfiles;
+
 use crate::digest::Format;
 use crate::error::{Error, Result};
 use crate::value::{Key, Map, Value};

@@ -15,6 +15,10 @@ use crate::ui::{reasons, shell};
 /// that runs says why. Each time the training code signals, a checkpoint is saved: code, params, metrics and outputs as they
 /// are at that moment.
 ///
+/// All 'dvc.yaml' files of the project are one pipeline. Without stages those of the file here are run
+/// (of the nearest one above, where there is none), with what they need of others; a stage of another
+/// file is '<dir>/dvc.yaml:<stage>', and '<dir>/dvc.yaml' stands for all of a file.
+///
 /// Templates in 'dvc.yaml' ('${}' with 'vars', 'foreach' and 'matrix') mean what they mean to DVC 3.
 /// A generated stage is called '<name>@<key>', and '<name>' stands for all of them.
 ///
@@ -26,7 +30,7 @@ use crate::ui::{reasons, shell};
 #[derive(Debug, clap::Parser)]
 #[command(name = "git-exp-run", bin_name = "git exp run")]
 pub struct Args {
-    /// Stages to run, with what they depend on (all if none is given)
+    /// Stages to run, with what they depend on (those of the 'dvc.yaml' here if none is given)
     #[arg(value_name = "stage")]
     targets: Vec<String>,
     /// Name a new experiment or a fork
@@ -146,14 +150,10 @@ pub(super) fn say(out: &Out, event: Event) {
             stage,
             frozen: true,
         } => line(out, &format!("Stage '{stage}' is frozen, skipping")),
-        Event::LockfileWritten { created } => line(
-            out,
-            if created {
-                "Generating lock file 'dvc.lock'"
-            } else {
-                "Updating lock file 'dvc.lock'"
-            },
-        ),
+        Event::LockfileWritten { path, created } => {
+            let verb = if created { "Generating" } else { "Updating" };
+            line(out, &format!("{verb} lock file '{path}'"))
+        }
         Event::CheckpointSaved { id, .. } => line(
             out,
             &format!("Checkpoint experiment iteration '{}'.", short(&id)),

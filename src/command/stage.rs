@@ -21,7 +21,7 @@ pub struct Args {
 enum Verb {
     /// Add a stage to 'dvc.yaml'
     Add(Box<Add>),
-    /// List the stages of 'dvc.yaml', each with what it does
+    /// List the stages of the 'dvc.yaml' here, each with what it does
     List(List),
 }
 
@@ -100,10 +100,10 @@ struct Add {
     command: Vec<String>,
 }
 
-/// List the stages of 'dvc.yaml', each with what it does
+/// List the stages of the 'dvc.yaml' here, each with what it does
 #[derive(Debug, clap::Args)]
 struct List {
-    /// Stages to list, the name of a 'foreach' or 'matrix' for all that it generates; all without any
+    /// Stages to list: a name, that of a 'foreach' or 'matrix', '<dir>/dvc.yaml' or '<dir>/dvc.yaml:<name>'
     #[arg(value_name = "stage")]
     targets: Vec<String>,
     /// List only names
@@ -219,7 +219,7 @@ fn command_line(words: &[String]) -> String {
 
 fn list(ctx: &Context, args: &List) -> Result<()> {
     let pipeline = stage::pipeline(ctx.store()?)?;
-    let stages = stage::list(&pipeline, &args.targets)?;
+    let stages = stage::list(&pipeline, &args.targets, args.all)?;
     let width = stages.iter().map(|(name, _)| name.chars().count()).max();
     let width = width.unwrap_or_default();
     let mut text = String::new();
@@ -238,6 +238,7 @@ mod tests {
     use super::*;
     use crate::store::testing::Sandbox;
     use clap::Parser;
+    use std::path::Path;
 
     fn draft(words: &[&str]) -> Draft {
         let words = ["git-exp-stage", "add"].iter().chain(words);
@@ -509,19 +510,24 @@ stages:
     }
 
     #[test]
-    fn a_pipeline_in_a_folder_is_refused_by_name() {
+    fn a_folder_has_a_pipeline_of_its_own() {
         let sandbox = project();
-        let error = stage::add(
-            &sandbox.store(),
-            &sandbox.path("sub"),
-            draft(&["-n", "x", "echo"]),
-            false,
-        );
-        let error = error.unwrap_err();
+        sandbox.write("sub/deep/x", "");
+        let words = ["-n", "x", "-w", "deep", "-d", "../../in", "-o", "y", "echo"];
+        let added =
+            stage::add(&sandbox.store(), &sandbox.path("sub"), draft(&words), false).unwrap();
+        assert_eq!(added.files, ["deep/.gitignore", "dvc.yaml"]);
         assert_eq!(
-            error.to_string(),
-            "pipelines in subdirectories are not supported yet"
+            fs_err::read_to_string(sandbox.path("sub/dvc.yaml")).unwrap(),
+            "stages:\n  x:\n    cmd: echo\n    wdir: deep\n    deps:\n    - ../../in\n    outs:\n    - y\n"
         );
-        assert!(!sandbox.path("sub/dvc.yaml").exists());
+        let pipeline = stage::pipeline(&sandbox.store()).unwrap();
+        let added = pipeline.find("sub/dvc.yaml:x").unwrap();
+        assert_eq!(added.outs[0].path, "sub/deep/y");
+        let outside = stage::add(&sandbox.store(), Path::new("/"), draft(&words), false);
+        assert_eq!(
+            outside.unwrap_err().to_string(),
+            "a pipeline stands inside of its project, and this is outside"
+        );
     }
 }

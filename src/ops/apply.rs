@@ -18,7 +18,6 @@ use crate::store::checkout::{Files, Targets};
 use crate::store::objects::Batch;
 use crate::store::resolve::Resolved;
 use crate::store::scan::{FileState, PathSet, Scanner, quoted};
-use crate::store::sources::InWorkspace;
 use crate::store::state::{self, ResumePoint};
 use crate::store::transition::{
     RefValue, SavedFile, SavedOutput, SavedPath, SavedResume, Step, Transition,
@@ -389,13 +388,13 @@ impl Plan {
 fn declared_by_all(store: &Store, target: &Outputs, resumed: &Outputs) -> PathSet {
     let mut declared = target.declared();
     declared.extend(resumed.declared());
-    if let Ok(project) = store.project()
-        && let Ok(text) = store.read_workspace("dvc.yaml")
-        && let Ok(pipeline) =
-            crate::pipeline::parse::parse(&text, "dvc.yaml", &InWorkspace(project))
-    {
+    if let Ok(pipeline) = store.current_pipeline() {
         let outs = pipeline.stages.iter().flat_map(|stage| &stage.outs);
         declared.extend(PathSet::new(outs.map(|out| store.tree_path(&out.path))));
+        let lock_files = pipeline.lock_files();
+        declared.extend(PathSet::new(
+            lock_files.iter().map(|it| store.tree_path(it)),
+        ));
     }
     declared.extend(PathSet::new([store.tree_path("dvc.lock")]));
     declared

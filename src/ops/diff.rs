@@ -133,7 +133,7 @@ pub fn experiments(
 }
 
 /// Lists the files of code and params that differ between two states: all but outputs, metrics,
-/// plots and `dvc.lock`.
+/// plots and `dvc.lock` files.
 pub fn code(store: &Store, sides: &Sides) -> Result<Vec<ChangedFile>> {
     let old = state::resolve(store, &sides.old)?;
     let new = state::resolve(store, &sides.new)?;
@@ -148,6 +148,7 @@ pub fn code(store: &Store, sides: &Sides) -> Result<Vec<ChangedFile>> {
                     .chain(&pipeline.metrics)
                     .chain(pipeline.plots.iter().flat_map(|plot| &plot.files));
                 outputs.extend(paths.map(|path| store.tree_path(path)));
+                outputs.extend(pipeline.lock_files().iter().map(|it| store.tree_path(it)));
             }
             Ok(outputs)
         });

@@ -12,7 +12,7 @@ use crate::event::Events;
 use crate::experiment::{Experiment, ExperimentName, experiment_ref};
 use crate::id::{ObjectId, short};
 use crate::params::{self, Assignment};
-use crate::pipeline::{Pipeline, parse};
+use crate::pipeline::{PIPELINE_FILE, Pipeline};
 use crate::store::Store;
 use crate::store::resolve::Resolved;
 use crate::store::sources::{Edited, InTree};
@@ -45,7 +45,7 @@ pub fn prepare(
         let pipeline = check(store, &experiment, point.checkpoint, options)?;
         if options.dry {
             let stages = pipeline.select(&options.targets, options.reach)?;
-            run::say_all(&stages, events);
+            run::say_all(&pipeline, &stages, events);
             return Ok(None);
         }
         apply_resolved(store, &word, &target, options.force, events)?;
@@ -170,7 +170,13 @@ fn check(
         },
         texts: &texts,
     };
-    let pipeline = parse::parse(&read("dvc.yaml")?, "dvc.yaml", &sources)?;
+    let pipeline = store.pipeline_with(checkpoint, &sources)?;
+    if pipeline.files.is_empty() {
+        let id = short(&checkpoint);
+        return Err(Error::missing(format!(
+            "checkpoint {id} has no '{PIPELINE_FILE}'"
+        )));
+    }
     pipeline.select(&options.targets, options.reach)?;
     Ok(pipeline)
 }

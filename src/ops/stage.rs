@@ -4,14 +4,12 @@ use super::ignore;
 use crate::error::{Context, Error, Result};
 use crate::pipeline::draft::Draft;
 use crate::pipeline::paths::{self, PathProblem};
-use crate::pipeline::{Output, OutputKind, Pipeline, Stage, edit, parse};
+use crate::pipeline::{Output, OutputKind, PIPELINE_FILE, Pipeline, Stage, edit, parse};
 use crate::store::sources::InWorkspace;
 use crate::store::{Store, durable};
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// The one pipeline file of a project that is read.
-pub const PIPELINE_FILE: &str = "dvc.yaml";
 /// Longest description in a list, in characters.
 const LONGEST_DESCRIPTION: usize = 80;
 
@@ -20,84 +18,93 @@ const LONGEST_DESCRIPTION: usize = 80;
 pub struct Added {
     /// Whether a stage of that name was there.
     pub replaced: bool,
-    /// Files to commit, relative to the project's root, sorted.
+    /// Files to commit, relative to where the user stands, sorted.
     pub files: Vec<String>,
     /// Outputs that git does not ignore yet, because their folder is not there.
     pub later: Vec<String>,
 }
 
-/// Reads and checks the project's `dvc.yaml`. Errors if there is none, with a hint.
+/// Reads and checks the project's `dvc.yaml` files. Errors if there is none, with a hint.
 pub fn pipeline(store: &Store) -> Result<Pipeline> {
-    match read(store)? {
-        Some(text) => parse::parse(&text, PIPELINE_FILE, &InWorkspace(store.project()?)),
-        None => Err(Error::missing(format!(
+    let pipeline = store.current_pipeline()?;
+    if pipeline.files.is_empty() && !store.project()?.join(PIPELINE_FILE).exists() {
+        return Err(Error::missing(format!(
             "no '{PIPELINE_FILE}' in '{}'",
             store.project()?.display()
         ))
-        .hint("git exp stage add")),
+        .hint("git exp stage add"));
     }
+    Ok(pipeline)
 }
 
-/// Returns the text of the project's `dvc.yaml`, or `None`.
-fn read(store: &Store) -> Result<Option<String>> {
-    let bytes = match fs_err::read(store.project()?.join(PIPELINE_FILE)) {
+/// Returns the text of a pipeline file of the project, or `None`.
+fn read(store: &Store, path: &str) -> Result<Option<String>> {
+    let bytes = match fs_err::read(store.project()?.join(path)) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).context(|| format!("cannot read '{PIPELINE_FILE}'")),
+        Err(error) => return Err(error).context(|| format!("cannot read '{path}'")),
     };
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Some(text)),
-        Err(_) => Err(Error::corrupt(format!(
-            "'{PIPELINE_FILE}' is not UTF-8 text"
-        ))),
+        Err(_) => Err(Error::corrupt(format!("'{path}' is not UTF-8 text"))),
     }
 }
 
-/// Adds `draft` to `dvc.yaml`, and its cached outputs to `.gitignore`.
+/// Adds `draft` to the `dvc.yaml` in `folder`, and its cached outputs to `.gitignore`.
 ///
 /// `folder` is where the user stands, absolute: paths of the draft are relative to it. With `force` a
 /// stage of the same name is replaced. Nothing is written before everything has been checked.
 pub fn add(store: &Store, folder: &Path, mut draft: Draft, force: bool) -> Result<Added> {
     draft.check()?;
     let project = store.project()?;
-    if folder.canonicalize().ok().as_deref() != Some(project) {
+    let here = folder.canonicalize().ok();
+    let here = here.as_deref().and_then(|here| {
+        let below = here.strip_prefix(project).ok()?;
+        below.to_str().map(str::to_owned)
+    });
+    let Some(folder) = here else {
         return Err(
-            Error::refused("pipelines in subdirectories are not supported yet")
+            Error::refused("a pipeline stands inside of its project, and this is outside")
                 .hint(format!("cd '{}'", project.display())),
         );
-    }
+    };
+    let path = paths::below(&folder, PIPELINE_FILE);
     draft.wdir = match &draft.wdir {
-        Some(written) => wdir(project, written)?,
+        Some(written) => wdir(project, &folder, written)?,
         None => None,
     };
-    let old = read(store)?;
+    let old = read(store, &path)?;
     let mut replaced = false;
     if let Some(text) = &old {
-        let pipeline = parse::parse(text, PIPELINE_FILE, &InWorkspace(project))?;
-        let is_group = pipeline.groups.contains(&draft.name);
-        if is_group || pipeline.find(&draft.name).is_some() {
+        let pipeline = parse::parse_in(text, &path, &folder, &InWorkspace(project))?;
+        let is_it = |stage: &Stage| stage.name == draft.name;
+        let is_group = pipeline.has_group(&path, &draft.name);
+        if is_group || pipeline.stages.iter().any(is_it) {
             if !force {
                 return Err(Error::refused(format!(
-                    "stage '{}' already exists in '{PIPELINE_FILE}'",
+                    "stage '{}' already exists in '{path}'",
                     draft.name
                 ))
                 .hint("use --force to replace it"));
             }
             // as it is written, templates and all
-            if let Some(stage) = parse::written_stage(text, PIPELINE_FILE, &draft.name)? {
+            if let Some(stage) = parse::written_stage(text, &path, &draft.name)? {
                 draft.keep_from(&stage);
             }
             replaced = true;
         }
     }
     let before = old.as_deref().unwrap_or_default();
-    let text = edit::set_stage(before, PIPELINE_FILE, &draft.name, &draft.to_value())?;
-    let pipeline = parse::parse_draft(&text, PIPELINE_FILE, &InWorkspace(project))?;
-    let stage = pipeline.stage(&draft.name)?;
+    let text = edit::set_stage(before, &path, &draft.name, &draft.to_value())?;
+    let pipeline = parse::parse_draft(&text, &path, &folder, &InWorkspace(project))?;
+    let mut stages = pipeline.stages.iter();
+    let stage = stages
+        .find(|stage| stage.name == draft.name)
+        .ok_or_else(|| Error::missing(format!("no stage '{}' in '{path}'", draft.name)))?;
     check_git(store, stage)?;
 
     if text != before {
-        durable::write(&project.join(PIPELINE_FILE), text.as_bytes())?;
+        durable::write(&project.join(&path), text.as_bytes())?;
     }
     // in the order of the options, as DVC does it, not in that of the file
     let typed = draft.outs.iter().filter_map(|out| {
@@ -113,18 +120,20 @@ pub fn add(store: &Store, folder: &Path, mut draft: Draft, force: bool) -> Resul
     }
     let ignored = ignore::outputs(store, outs)?;
     let mut files = ignored.files;
-    files.push(PIPELINE_FILE.to_owned());
+    files.push(path.clone());
+    let from_here = |path: &String| paths::from(&folder, path);
+    let mut files: Vec<String> = files.iter().map(from_here).collect();
     files.sort();
     Ok(Added {
         replaced,
         files,
-        later: ignored.later,
+        later: ignored.later.iter().map(from_here).collect(),
     })
 }
 
-/// Returns `wdir` as DVC writes it: normalised, none for the project itself. It must be there.
-fn wdir(project: &Path, written: &str) -> Result<Option<String>> {
-    let path = paths::join("", written).map_err(|problem| match problem {
+/// Returns `wdir` as DVC writes it: normalised, none for the folder of the file. It must be there.
+fn wdir(project: &Path, base: &str, written: &str) -> Result<Option<String>> {
+    let path = paths::join(base, written).map_err(|problem| match problem {
         PathProblem::Malformed => Error::usage(format!("working directory '{written}' {problem}")),
         _ => Error::refused(format!("working directory '{written}' {problem}")),
     })?;
@@ -138,16 +147,16 @@ fn wdir(project: &Path, written: &str) -> Result<Option<String>> {
             "working directory '{written}' {what}"
         )));
     }
-    Ok(Some(path).filter(|path| !path.is_empty()))
+    Ok(Some(paths::from(base, &path)).filter(|path| path != "."))
 }
 
 /// Refuses cached outputs that git tracks already, and a `dvc.yaml` that git will never see.
 fn check_git(store: &Store, stage: &Stage) -> Result<()> {
-    if store.is_ignored(&store.tree_path(PIPELINE_FILE), false)?
-        && !store.is_tracked(&store.tree_path(PIPELINE_FILE))?
-    {
-        return Err(Error::refused(format!("git ignores '{PIPELINE_FILE}'"))
-            .hint(format!("git check-ignore -v {PIPELINE_FILE}")));
+    let file = &stage.file;
+    let path = store.tree_path(file);
+    if store.is_ignored(&path, false)? && !store.is_tracked(&path)? {
+        return Err(Error::refused(format!("git ignores '{file}'"))
+            .hint(format!("git check-ignore -v {file}")));
     }
     for out in stage.outs.iter().filter(|out| out.cache) {
         let path = &out.path;
@@ -162,25 +171,22 @@ fn check_git(store: &Store, stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-/// Returns the stages that `targets` name (all when empty), each with what it does in a line.
-pub fn list<'p>(pipeline: &'p Pipeline, targets: &[String]) -> Result<Vec<(&'p str, String)>> {
+/// Returns the stages that `targets` name, each with what it does in a line; without targets those of
+/// the `dvc.yaml` where the user stands, or `all`.
+pub fn list(pipeline: &Pipeline, targets: &[String], all: bool) -> Result<Vec<(String, String)>> {
     let mut stages: Vec<&Stage> = Vec::new();
     for target in targets {
-        if target == PIPELINE_FILE {
-            stages.extend(&pipeline.stages);
-        } else {
-            let name = target.rsplit(':').next().unwrap_or(target);
-            stages.extend(pipeline.stages_named(name)?);
-        }
+        stages.extend(pipeline.stages_named(target)?);
     }
     if targets.is_empty() {
-        stages.extend(&pipeline.stages);
+        let own = pipeline.own_file();
+        stages.extend(pipeline.stages.iter().filter(|it| all || it.file == own));
     }
     let mut seen = std::collections::HashSet::new();
-    stages.retain(|stage| seen.insert(&stage.name));
+    stages.retain(|stage| seen.insert(stage.address()));
     let lines = stages.into_iter();
     Ok(lines
-        .map(|stage| (stage.name.as_str(), description(stage)))
+        .map(|stage| (pipeline.shown(stage), description(stage)))
         .collect())
 }
 

@@ -4,22 +4,59 @@ use super::graph::{self, Walk, Writers};
 use super::paths::is_within;
 use super::schema::File;
 use super::stage::Stage;
-use crate::error::Result;
-use crate::yaml::read::Node;
+use crate::error::{Error, Result};
+use crate::yaml::read::{self, Node};
+use std::rc::Rc;
 
-/// Where a stage and its paths stand in the file.
-pub(super) struct Placed<'n> {
-    /// Its name.
-    pub name: &'n Node,
-    /// The paths of its outputs, in the order of [`Stage::outs`].
-    pub outs: Vec<&'n Node>,
-    /// What it reads, with the place that says so.
-    pub inputs: Vec<(String, &'n Node)>,
+/// A place in a file that says something.
+#[derive(Debug, Clone)]
+pub(super) struct Spot {
+    file: Rc<str>,
+    /// Line and column; `None` where nobody can look at the text yet.
+    at: Option<(usize, usize)>,
 }
 
-impl<'n> Placed<'n> {
+impl Spot {
+    /// Returns the place of a node.
+    pub fn of(file: File<'_>, node: &Node) -> Self {
+        Spot {
+            file: file.origin.into(),
+            at: (!file.is_draft).then_some((node.line, node.column)),
+        }
+    }
+
+    /// An error about what stands there.
+    fn error(&self, what: impl AsRef<str>) -> Error {
+        match self.at {
+            Some((line, column)) => read::error_at(&self.file, line, column, what.as_ref()),
+            None => Error::refused(what.as_ref()),
+        }
+    }
+
+    /// Returns `, line n` behind the name of something, for one who reads `beside`.
+    fn line(&self, beside: &Spot) -> String {
+        match self.at {
+            Some((line, _)) if self.file == beside.file => format!(", line {line}"),
+            Some((line, _)) => format!(" in '{}', line {line}", self.file),
+            None => String::new(),
+        }
+    }
+}
+
+/// Where a stage and its paths stand.
+#[derive(Debug, Clone)]
+pub(super) struct Placed {
+    /// Its name.
+    pub name: Spot,
+    /// The paths of its outputs, in the order of [`Stage::outs`].
+    pub outs: Vec<Spot>,
+    /// What it reads, with the place that says so.
+    pub inputs: Vec<(String, Spot)>,
+}
+
+impl Placed {
     /// A stage of which only the name is known.
-    pub fn new(name: &'n Node) -> Self {
+    pub fn new(name: Spot) -> Self {
         Placed {
             name,
             outs: Vec::new(),
@@ -29,10 +66,10 @@ impl<'n> Placed<'n> {
 }
 
 /// Refuses outputs that are written twice, that overlap, and that their own stage reads.
-pub(super) fn outputs(file: File<'_>, stages: &[Stage], placed: &[Placed<'_>]) -> Result<()> {
+pub(super) fn outputs(stages: &[Stage], placed: &[Placed]) -> Result<()> {
     let writers = Writers::of(stages);
     for (number, (stage, place)) in stages.iter().zip(placed).enumerate() {
-        for (position, (out, node)) in stage.outs.iter().zip(&place.outs).enumerate() {
+        for (position, (out, spot)) in stage.outs.iter().zip(&place.outs).enumerate() {
             let clash = writers
                 .overlapping(&out.path)
                 .into_iter()
@@ -43,12 +80,12 @@ pub(super) fn outputs(file: File<'_>, stages: &[Stage], placed: &[Placed<'_>]) -
                 continue;
             };
             let other = &stages[first].outs[at].path;
-            let line = file.line(placed[first].outs[at]);
+            let line = placed[first].outs[at].line(spot);
             let owner = match first == number {
                 true => format!("the same stage{line}"),
-                false => format!("stage '{}'{line}", stages[first].name),
+                false => format!("stage '{}'{line}", stages[first].address()),
             };
-            let (path, name) = (&out.path, &stage.name);
+            let (path, name) = (&out.path, stage.address());
             let what = if other == path {
                 format!("output '{path}' of stage '{name}' is also an output of {owner}")
             } else if is_within(path, other) {
@@ -56,24 +93,24 @@ pub(super) fn outputs(file: File<'_>, stages: &[Stage], placed: &[Placed<'_>]) -
             } else {
                 format!("output '{path}' of stage '{name}' holds output '{other}' of {owner}")
             };
-            return Err(file
-                .error(node, what)
+            return Err(spot
+                .error(what)
                 .hint("each output needs a path of its own, outside of all others"));
         }
-        for (path, node) in &place.inputs {
+        for (path, spot) in &place.inputs {
             let own = writers
                 .overlapping(path)
                 .into_iter()
                 .find(|(owner, _)| *owner == number);
             if let Some((_, at)) = own {
                 let out = &stage.outs[at].path;
-                let name = &stage.name;
+                let name = stage.address();
                 let what = if out == path {
                     format!("stage '{name}' both reads and writes '{path}'")
                 } else {
                     format!("stage '{name}' reads '{path}' and writes '{out}', which overlap")
                 };
-                return Err(file.error(node, what).hint(
+                return Err(spot.error(what).hint(
                     "an output that is read again is a checkpoint: list it in 'outs' only, with 'checkpoint: true'",
                 ));
             }
@@ -83,7 +120,7 @@ pub(super) fn outputs(file: File<'_>, stages: &[Stage], placed: &[Placed<'_>]) -
 }
 
 /// Refuses stages that depend on each other.
-pub(super) fn cycles(file: File<'_>, stages: &[Stage], placed: &[Placed<'_>]) -> Result<()> {
+pub(super) fn cycles(stages: &[Stage], placed: &[Placed]) -> Result<()> {
     let Walk::Cycle(cycle) = graph::walk(&graph::dependencies(stages), 0..stages.len()) else {
         return Ok(());
     };
@@ -97,11 +134,10 @@ pub(super) fn cycles(file: File<'_>, stages: &[Stage], placed: &[Placed<'_>]) ->
         return Ok(());
     };
     path.push(first);
-    let names: Vec<&str> = path.iter().map(|&n| stages[n].name.as_str()).collect();
-    let mut error = file.error(
-        placed[first].name,
-        format!("the stages form a cycle: {}", names.join(" -> ")),
-    );
+    let names: Vec<String> = path.iter().map(|&n| stages[n].address()).collect();
+    let mut error = placed[first]
+        .name
+        .error(format!("the stages form a cycle: {}", names.join(" -> ")));
     for pair in path.windows(2) {
         let [from, to] = pair else { continue };
         let read = stages[*to].inputs().find(|path| {
@@ -109,7 +145,7 @@ pub(super) fn cycles(file: File<'_>, stages: &[Stage], placed: &[Placed<'_>]) ->
             found.iter().any(|(owner, _)| owner == from)
         });
         if let Some(read) = read {
-            let (from, to) = (&stages[*from].name, &stages[*to].name);
+            let (from, to) = (stages[*from].address(), stages[*to].address());
             error = error.hint(format!("'{from}' writes '{read}', which '{to}' reads"));
         }
     }

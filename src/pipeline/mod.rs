@@ -1,6 +1,6 @@
-//! The pipeline of `dvc.yaml`: its stages in dependency order, cycles and clashes refused.
+//! The pipeline of the `dvc.yaml` files: their stages in dependency order, cycles and clashes refused.
 //!
-//! [`parse`] reads and checks it, [`draft`] makes a new stage from options, [`edit`] writes one into
+//! [`parse`] reads one file, [`project`] all of them, [`draft`] makes a new stage from options, [`edit`] writes one into
 //! a text. All paths are relative to the project's root, `/` between parts. Nothing here looks at
 //! the disk.
 
@@ -12,6 +12,7 @@ mod graph;
 mod outputs;
 pub mod parse;
 pub mod paths;
+pub mod project;
 mod reported;
 mod reports;
 mod schema;
@@ -26,12 +27,19 @@ pub use stage::{Command, Live, Output, OutputKind, ParamsDependency, Stage};
 use crate::value::{Map, Value};
 use indexmap::IndexMap;
 
-/// A parsed and checked `dvc.yaml`. All paths are relative to the project's root.
+/// What a file of a pipeline is called, in whatever folder.
+pub const PIPELINE_FILE: &str = "dvc.yaml";
+
+/// The parsed and checked `dvc.yaml` files of a project, or one of them. All paths are relative to the project's root.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Pipeline {
+    /// The folder that targets are relative to, from the project's root: where the user stands.
+    pub folder: String,
+    /// The files with stages, in the order in which they are found.
+    pub files: Vec<String>,
     /// The stages in the order of the file, generated ones where their group stands.
     pub stages: Vec<Stage>,
-    /// The names of `foreach` and `matrix` groups; their stages are `name@key`.
+    /// The addresses of `foreach` and `matrix` groups; their stages are `name@key`.
     pub groups: Vec<String>,
     /// What templates of stages take from files: by file the values under their dotted names.
     pub vars: IndexMap<String, Map>,
@@ -70,14 +78,30 @@ pub struct PlotEntry<'a> {
     pub files: Vec<&'a str>,
     /// Its properties, a map or null; annotations of an output are among them.
     pub props: &'a Value,
-    /// The stage that writes it; `None` for a top-level one.
+    /// The name of the stage that writes it; `None` for a top-level one.
     pub stage: Option<&'a str>,
 }
 
 impl Pipeline {
-    /// Returns a stage by name, or `None`.
-    pub fn find(&self, name: &str) -> Option<&Stage> {
-        self.stages.iter().find(|stage| stage.name == name)
+    /// Returns a stage by its address from the project's root, or `None`.
+    pub fn find(&self, address: &str) -> Option<&Stage> {
+        self.stages.iter().find(|stage| stage.address() == address)
+    }
+
+    /// Whether `foreach` or `matrix` makes the stages of a name in a file.
+    pub fn has_group(&self, file: &str, name: &str) -> bool {
+        self.groups.contains(&stage::address(file, name))
+    }
+
+    /// Returns how one who stands in [`Pipeline::folder`] names a stage, as DVC prints it.
+    pub fn shown(&self, stage: &Stage) -> String {
+        stage::address(&paths::from(&self.folder, &stage.file), &stage.name)
+    }
+
+    /// Lists the `dvc.lock` files of the stages, relative to the project's root.
+    pub fn lock_files(&self) -> Vec<String> {
+        let files: indexmap::IndexSet<String> = self.stages.iter().map(Stage::lock_file).collect();
+        files.into_iter().collect()
     }
 
     /// Returns the stage that writes `path`, or holds it in an output directory.
@@ -94,7 +118,7 @@ impl Pipeline {
         if stage.frozen {
             return Vec::new();
         }
-        let Some(position) = self.position(&stage.name) else {
+        let Some(position) = self.stages.iter().position(|other| other.is(stage)) else {
             return Vec::new();
         };
         let edges = graph::dependencies(&self.stages);
@@ -164,28 +188,11 @@ impl Pipeline {
         }));
         entries
     }
-
-    /// Takes over the top-level params, metrics and plots of another file of the same project.
-    ///
-    /// For `dvclive/dvc.yaml`, which DVCLive 2 writes: see [`parse::parse_in`].
-    pub fn absorb_reports(&mut self, other: Pipeline) {
-        add_new(&mut self.params, other.params);
-        add_new(&mut self.metrics, other.metrics);
-        add_new(&mut self.plots, other.plots);
-    }
 }
 
 fn unique<'a>(items: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let items: indexmap::IndexSet<&str> = items.collect();
     items.into_iter().collect()
-}
-
-fn add_new<T: PartialEq>(list: &mut Vec<T>, more: Vec<T>) {
-    for item in more {
-        if !list.contains(&item) {
-            list.push(item);
-        }
-    }
 }
 
 #[cfg(test)]

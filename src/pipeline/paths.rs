@@ -62,6 +62,35 @@ pub fn join(base: &str, written: &str) -> Result<String, PathProblem> {
     Ok(parts.join("/"))
 }
 
+/// Returns what `path`, relative to `folder`, is from the folder above: both without `..`.
+pub fn below(folder: &str, path: &str) -> String {
+    match (folder, path) {
+        ("", path) => path.to_owned(),
+        (folder, "") => folder.to_owned(),
+        (folder, path) => format!("{folder}/{path}"),
+    }
+}
+
+/// Returns the folder of a path; empty for what lies at the top.
+pub fn folder(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// Returns how one who stands in `folder` writes `path`, both relative to the same place: `../a`.
+pub fn from(folder: &str, path: &str) -> String {
+    let mut here: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    let mut there: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let shared = here.iter().zip(&there).take_while(|(a, b)| a == b).count();
+    here.drain(..shared);
+    there.drain(..shared);
+    let up = here.iter().map(|_| "..");
+    let parts: Vec<&str> = up.chain(there).collect();
+    match parts.is_empty() {
+        true => ".".to_owned(),
+        false => parts.join("/"),
+    }
+}
+
 /// Whether `path` is `folder` or lies below it; everything lies below the empty folder.
 pub fn is_within(path: &str, folder: &str) -> bool {
     folder.is_empty()
@@ -105,6 +134,18 @@ mod tests {
         assert_eq!(join("", "a: b://x").unwrap(), "a: b:/x");
         assert_eq!(join("", ""), Err(PathProblem::Malformed));
         assert_eq!(join("", "a\0b"), Err(PathProblem::Malformed));
+    }
+
+    #[test]
+    fn says_where_things_are_from_a_folder() {
+        assert_eq!(from("", "a/b"), "a/b");
+        assert_eq!(from("a", "a/b"), "b");
+        assert_eq!(from("a/c", "a/b"), "../b");
+        assert_eq!(from("ab", "a/b"), "../a/b");
+        assert_eq!(from("a/b", "a/b"), ".");
+        assert_eq!(below("", "a"), "a");
+        assert_eq!(below("a", "b/c"), "a/b/c");
+        assert_eq!((folder("a/b/c"), folder("c")), ("a/b", ""));
     }
 
     #[test]

@@ -25,14 +25,6 @@ impl File<'_> {
         }
     }
 
-    /// Returns `, line n` behind the name of something in this file.
-    pub fn line(&self, node: &Node) -> String {
-        match self.is_draft {
-            true => String::new(),
-            false => format!(", line {}", node.line),
-        }
-    }
-
     /// A refusal of what DVC has and we have not yet; it says so.
     pub fn unsupported(&self, node: &Node, what: &str, hint: &str) -> Error {
         let place = format!(

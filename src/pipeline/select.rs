@@ -1,7 +1,9 @@
 //! Which stages a run visits, and in which order; what a target names.
 
 use super::graph::{self, Walk};
-use super::{Pipeline, Stage, paths, template};
+use super::project::is_project_file;
+use super::stage::address as address_of;
+use super::{PIPELINE_FILE, Pipeline, Stage, paths, template};
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
 
@@ -18,34 +20,24 @@ pub enum Reach {
 }
 
 impl Pipeline {
-    /// Returns the stages to visit for `targets` (all when empty) and everything they depend on, dependencies first.
+    /// Returns the stages to visit for `targets` and everything they depend on, dependencies first.
     ///
-    /// Stages that do not depend on each other stay in the order of the file. The dependencies of a
+    /// Without targets they are those of [`Pipeline::own_file`]. Stages that do not depend on each other stay in the order of the file. The dependencies of a
     /// frozen stage are not followed.
     pub fn order(&self, targets: &[String]) -> Result<Vec<&Stage>> {
         self.select(targets, Reach::Upstream)
     }
 
-    /// Returns the stages that `targets` (all when empty) reach, dependencies first.
+    /// Returns the stages that `targets` reach, dependencies first; without targets as [`Pipeline::order`].
     ///
-    /// A target is the name of a stage or of a group, `dvc.yaml:name`, or `dvc.yaml` for all. An
-    /// unknown one is an error that offers the nearest name.
+    /// A target is the name of a stage or of a group in the `dvc.yaml` where the user stands,
+    /// `dir/dvc.yaml:name`, or `dir/dvc.yaml` for all of it. An unknown one is an error that offers the
+    /// nearest name.
     pub fn select(&self, targets: &[String], reach: Reach) -> Result<Vec<&Stage>> {
         let all = graph::dependencies(&self.stages);
-        let mut wanted = vec![targets.is_empty(); self.stages.len()];
-        for target in targets {
-            match target.strip_prefix("dvc.yaml") {
-                Some("") if self.position(target).is_none() => wanted.fill(true),
-                rest => {
-                    let name = rest
-                        .and_then(|rest| rest.strip_prefix(':'))
-                        .or(target.strip_prefix(':'))
-                        .unwrap_or(target);
-                    for position in self.named(name)? {
-                        wanted[position] = true;
-                    }
-                }
-            }
+        let mut wanted = vec![false; self.stages.len()];
+        for position in self.meant(targets)? {
+            wanted[position] = true;
         }
         let starts = |wanted: &[bool]| -> Vec<usize> {
             (0..wanted.len()).filter(|&stage| wanted[stage]).collect()
@@ -72,54 +64,174 @@ impl Pipeline {
         Ok(chosen.map(|stage| &self.stages[stage]).collect())
     }
 
-    /// Returns a stage by name, or an error that offers the nearest one.
-    pub fn stage(&self, name: &str) -> Result<&Stage> {
-        self.find(name).ok_or_else(|| self.no_stage(name))
+    /// Returns the positions of the stages that targets name; without any those of the file where
+    /// the user stands.
+    fn meant(&self, targets: &[String]) -> Result<Vec<usize>> {
+        if targets.is_empty() {
+            let own = self.own_file();
+            return match self.files.contains(&own) || self.stages.is_empty() {
+                true => Ok(self.in_file(&own)),
+                false => {
+                    Err(self.no_file(PIPELINE_FILE, "there is no 'dvc.yaml' with stages here"))
+                }
+            };
+        }
+        let mut found = Vec::new();
+        for target in targets {
+            found.extend(self.named(target)?);
+        }
+        Ok(found)
     }
 
-    /// Lists the stages that a name means: one, or those of a group.
-    pub fn stages_named(&self, name: &str) -> Result<Vec<&Stage>> {
-        let found = self.named(name)?.into_iter();
+    /// Returns a stage by its target, or an error that offers the nearest one.
+    pub fn stage(&self, target: &str) -> Result<&Stage> {
+        let found = self.named(target)?;
+        let first = found.first().map(|&position| &self.stages[position]);
+        first.ok_or_else(|| self.no_stage(PIPELINE_FILE, target))
+    }
+
+    /// Lists the stages that a target means: one, those of a group, or those of a file.
+    pub fn stages_named(&self, target: &str) -> Result<Vec<&Stage>> {
+        let found = self.named(target)?.into_iter();
         Ok(found.map(|position| &self.stages[position]).collect())
     }
 
-    fn named(&self, name: &str) -> Result<Vec<usize>> {
-        if let Some(position) = self.position(name) {
-            return Ok(vec![position]);
+    /// Returns the file that is meant where none is named: the one where the user stands, else the
+    /// nearest above, where DVC would give up.
+    pub fn own_file(&self) -> String {
+        let mut folder = self.folder.as_str();
+        loop {
+            let file = paths::below(folder, PIPELINE_FILE);
+            if self.files.contains(&file) {
+                return file;
+            }
+            if folder.is_empty() {
+                return paths::below(&self.folder, PIPELINE_FILE);
+            }
+            folder = paths::folder(folder);
+        }
+    }
+
+    fn in_file(&self, file: &str) -> Vec<usize> {
+        let stages = 0..self.stages.len();
+        stages.filter(|&n| self.stages[n].file == file).collect()
+    }
+
+    fn named(&self, typed: &str) -> Result<Vec<usize>> {
+        let target = Target::parse(typed);
+        let file = match target.file {
+            None => self.own_file(),
+            Some(file) => paths::join(&self.folder, file)
+                .map_err(|problem| Error::usage(format!("target '{typed}': '{file}' {problem}")))?,
+        };
+        let shown = paths::from(&self.folder, &file);
+        let in_file = self.in_file(&file);
+        let Some(name) = target.name else {
+            return match in_file.is_empty() {
+                true => Err(self.no_file(&shown, format!("there is no '{shown}' with stages"))),
+                false => Ok(in_file),
+            };
+        };
+        let is_it = |stage: &Stage| stage.name == name;
+        if let Some(&found) = in_file.iter().find(|&&n| is_it(&self.stages[n])) {
+            return Ok(vec![found]);
         }
         let belongs = |stage: &Stage| {
             let group = stage.name.rsplit_once(template::JOIN);
             group.is_some_and(|(group, _)| group == name)
         };
-        let stages = 0..self.stages.len();
-        let found: Vec<usize> = stages.filter(|&n| belongs(&self.stages[n])).collect();
+        let members = in_file.into_iter().filter(|&n| belongs(&self.stages[n]));
+        let found: Vec<usize> = members.collect();
         match found.is_empty() {
-            true => Err(self.no_stage(name)),
+            true => Err(self.no_stage(&shown, name)),
             false => Ok(found),
         }
     }
 
-    pub(super) fn position(&self, name: &str) -> Option<usize> {
-        self.stages.iter().position(|stage| stage.name == name)
+    fn no_file(&self, file: &str, what: impl AsRef<str>) -> Error {
+        let error = Error::missing(what.as_ref());
+        let shown = self
+            .files
+            .iter()
+            .map(|file| paths::from(&self.folder, file));
+        let shown: Vec<String> = shown.collect();
+        match nearest(file, shown.iter().map(String::as_str)) {
+            Some(near) => error.hint(format!("did you mean '{near}'?")),
+            None => error.hint("use 'git exp stage list --all' to see all stages"),
+        }
     }
 
-    fn no_stage(&self, name: &str) -> Error {
-        let stages = || self.stages.iter().map(|stage| stage.name.as_str());
-        let names = || stages().chain(self.groups.iter().map(String::as_str));
-        let error = Error::missing(format!("no stage '{name}' in 'dvc.yaml'"));
-        if let Some(near) = nearest(name, names()) {
+    fn no_stage(&self, file: &str, name: &str) -> Error {
+        let error = Error::missing(format!("no stage '{name}' in '{file}'"));
+        let from_here = |address: &str| match address.split_once(&format!("{PIPELINE_FILE}:")) {
+            Some((folder, name)) => {
+                let file = format!("{folder}{PIPELINE_FILE}");
+                address_of(&paths::from(&self.folder, &file), name)
+            }
+            None => address_of(&paths::from(&self.folder, PIPELINE_FILE), address),
+        };
+        let stages = self.stages.iter().map(|stage| self.shown(stage));
+        let groups = self.groups.iter().map(|group| from_here(group));
+        let known: Vec<String> = stages.chain(groups).collect();
+        let typed = address_of(file, name);
+        let elsewhere = || {
+            let ends = format!(":{name}");
+            known.iter().find(|known| known.ends_with(&ends))
+        };
+        let near = nearest(&typed, known.iter().map(String::as_str));
+        if let Some(near) = near.or_else(|| elsewhere().map(String::as_str)) {
             return error.hint(format!("did you mean '{near}'?"));
         }
-        let path = paths::join("", name).unwrap_or_default();
+        let path = paths::join(&self.folder, name).unwrap_or_default();
         if let Some(stage) = self.writer_of(&path).filter(|_| !path.is_empty()) {
             return error.hint(format!(
                 "'{name}' is an output; the stage that writes it is '{}'",
-                stage.name
+                self.shown(stage)
             ));
         }
         match self.stages.is_empty() {
             true => error.hint("use 'git exp stage add' to add one"),
             false => error.hint("use 'git exp stage list' to see all stages"),
+        }
+    }
+}
+
+/// A target as typed: the file, relative to where the user stands, and the name in it.
+struct Target<'t> {
+    file: Option<&'t str>,
+    name: Option<&'t str>,
+}
+
+impl<'t> Target<'t> {
+    /// Reads `name`, `:name`, `group@key`, `dir/dvc.yaml`, `dir/dvc.yaml:name` as DVC does: the key of a
+    /// generated stage may have anything in it.
+    fn parse(typed: &'t str) -> Self {
+        let end = typed.find(template::JOIN).unwrap_or(typed.len());
+        let colon = typed[..end].rfind(':');
+        // a slash or another colon after it belongs to a path
+        let colon = colon.filter(|&at| !typed[at..end].contains(['/', '\\']));
+        match colon {
+            Some(0) => Target {
+                file: None,
+                name: Some(&typed[1..]),
+            },
+            Some(at) if at + 1 < typed.len() => Target {
+                file: Some(&typed[..at]),
+                name: Some(&typed[at + 1..]),
+            },
+            _ => {
+                let path = typed.trim_end_matches(':');
+                match is_project_file(path) {
+                    true => Target {
+                        file: Some(path),
+                        name: None,
+                    },
+                    false => Target {
+                        file: None,
+                        name: Some(typed),
+                    },
+                }
+            }
         }
     }
 }

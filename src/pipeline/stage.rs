@@ -1,5 +1,6 @@
 //! One stage: its command, what it reads, what it writes.
 
+use super::PIPELINE_FILE;
 use crate::value::Value;
 use indexmap::IndexMap;
 
@@ -11,6 +12,9 @@ use indexmap::IndexMap;
 pub struct Stage {
     /// Its key under `stages`.
     pub name: String,
+    /// The `dvc.yaml` that describes it, relative to the project's root. With the name this is what
+    /// tells it from all other stages.
+    pub file: String,
     /// What to run.
     pub cmd: Command,
     /// Directory of the command, relative to the project's root, empty for the root itself.
@@ -128,7 +132,35 @@ pub struct Live {
     pub html: bool,
 }
 
+/// Returns what names the stage called `name` in `file`, as DVC writes it.
+pub(super) fn address(file: &str, name: &str) -> String {
+    match file {
+        "" | PIPELINE_FILE => name.to_owned(),
+        _ => format!("{file}:{name}"),
+    }
+}
+
 impl Stage {
+    /// Returns what names this stage from the project's root: `train`, `sub/dvc.yaml:train`.
+    ///
+    /// [`super::Pipeline::shown`] is what a person reads who stands elsewhere.
+    pub fn address(&self) -> String {
+        address(&self.file, &self.name)
+    }
+
+    /// Whether this is the stage that `other` was, whatever has become of its definition.
+    pub fn is(&self, other: &Stage) -> bool {
+        self.name == other.name && self.file == other.file
+    }
+
+    /// Returns the `dvc.lock` that records it, relative to the project's root.
+    pub fn lock_file(&self) -> String {
+        match self.file.rsplit_once('/') {
+            Some((folder, _)) => format!("{folder}/dvc.lock"),
+            None => "dvc.lock".to_owned(),
+        }
+    }
+
     /// Whether an output of this stage is a checkpoint.
     pub fn has_checkpoint(&self) -> bool {
         self.outs.iter().any(|out| out.checkpoint)

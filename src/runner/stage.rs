@@ -164,7 +164,7 @@ impl<R: Recorder> Runner<'_, R> {
             let started = command::start(line, run.stage, run.root, &run.environment)
                 .context(|| format!("cannot start '{line}' of stage '{}'", run.stage.name))?;
             self.recorder
-                .process_started(&run.stage.name, number, started.id());
+                .process_started(&run.stage.address(), number, started.id());
             match self.attend(run, signals, started)? {
                 Ended::Stopped(reason) => return Ok(StageEnd::Stopped { reason }),
                 Ended::Itself(End::Exited(status)) if !status.success() => {

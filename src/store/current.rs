@@ -4,6 +4,7 @@ use super::Store;
 use super::state::{EXEC_APPLY, ResumePoint};
 use crate::error::{Context, Result};
 use crate::id::ObjectId;
+use std::io::ErrorKind;
 
 impl Store {
     /// Returns the resume point, DVC's included: what DVC 2.58 applied or ran last counts instead of ours
@@ -23,17 +24,33 @@ impl Store {
         if own.is_some_and(|own| own.checkpoint == applied) {
             return Ok(None);
         }
-        let Some(project) = &self.project else {
+        if self.project.is_none() {
             return Ok(None);
-        };
-        let now = match fs_err::read(project.join("dvc.lock")) {
-            Ok(now) => now,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error).context(|| "cannot read 'dvc.lock'".to_owned()),
-        };
-        let path = self.tree_path("dvc.lock");
+        }
         let is_now = |commit: ObjectId| -> Result<bool> {
-            Ok(self.read_blob(commit, &path)?.as_deref() == Some(&now))
+            let mut lockfiles = self.files_named(commit, "dvc.lock")?;
+            lockfiles.retain(|path, _| path.starts_with(self.prefix().as_bytes()));
+            for (path, state) in &lockfiles {
+                let file = self.path_of(path.as_ref())?;
+                let now = match fs_err::read(&file) {
+                    Ok(now) => now,
+                    Err(error)
+                        if matches!(
+                            error.kind(),
+                            ErrorKind::NotFound | ErrorKind::NotADirectory
+                        ) =>
+                    {
+                        return Ok(false);
+                    }
+                    Err(error) => {
+                        return Err(error).context(|| format!("cannot read '{}'", file.display()));
+                    }
+                };
+                if now != self.read_object(state.id)? {
+                    return Ok(false);
+                }
+            }
+            Ok(!lockfiles.is_empty())
         };
         if !is_now(applied)? {
             return Ok(None);

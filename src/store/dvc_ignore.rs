@@ -49,6 +49,28 @@ impl DvcIgnore {
         })
     }
 
+    /// Starts with what DVC ignores in every project.
+    pub fn empty(project: &Path) -> Self {
+        DvcIgnore {
+            project: project.to_owned(),
+            search: Search::from_overrides(ALWAYS, Default::default()),
+        }
+    }
+
+    /// Adds the patterns of a directory of the project: they hold below it.
+    pub fn enter(&mut self, dir: &Path) -> Result<()> {
+        add_patterns(&mut self.search, &self.project, dir)
+    }
+
+    /// Adds patterns that stand in `folder`, relative to the project's root.
+    pub fn add(&mut self, folder: &str, patterns: &[u8]) -> Result<()> {
+        let file = self.project.join(folder).join(FILE_NAME);
+        let root = Some(self.project.as_path());
+        self.search
+            .add_patterns_buffer(patterns, file.clone(), root, Default::default())
+            .context(|| format!("cannot read '{}'", file.display()))
+    }
+
     /// Whether DVC does not see `path`. Its parents must have been asked before.
     pub fn is_ignored(&self, path: &Path, is_dir: bool) -> bool {
         let relative = path.strip_prefix(&self.project).unwrap_or(path);

@@ -19,6 +19,7 @@ use crate::digest::{FileDigest, Format};
 use crate::error::{Context, Result};
 use crate::id::ObjectId;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io::{self, BufWriter, Write};
@@ -61,8 +62,8 @@ pub struct Plan {
     /// Objects of `tree` that no sync has reached.
     #[serde(default)]
     pub unsynced: Vec<RefValue>,
-    /// The `dvc.lock` of what has been recorded.
-    pub lockfile: String,
+    /// The `dvc.lock` files of what has been recorded, by path.
+    pub lockfiles: BTreeMap<String, String>,
     /// The note of what has been recorded.
     pub note: String,
     /// 2 or 3: which of DVC's formats new entries get.
@@ -330,7 +331,7 @@ mod tests {
             started: id,
             tree: id,
             unsynced: vec![RefValue(id)],
-            lockfile: "schema: '2.0'\n".to_owned(),
+            lockfiles: BTreeMap::from([("dvc.lock".to_owned(), "schema: '2.0'\n".to_owned())]),
             note: "{}".to_owned(),
             format: 3,
             message: Some("text".to_owned()),

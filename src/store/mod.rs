@@ -32,6 +32,7 @@ pub mod memo;
 pub mod notes;
 pub mod objects;
 pub mod path_set;
+mod pipelines;
 pub mod reachable;
 pub mod refs;
 pub mod relink;

@@ -62,7 +62,7 @@ pub fn parse(text: &str, origin: &str) -> Result<Node> {
     reader.document().map_err(|error| {
         let conflict = text.lines().position(|line| line.starts_with("<<<<<<< "));
         match conflict {
-            Some(at) => place(origin, at + 1, 1, "a merge conflict is not resolved"),
+            Some(at) => error_at(origin, at + 1, 1, "a merge conflict is not resolved"),
             None => error,
         }
     })
@@ -148,11 +148,12 @@ impl Node {
 
     /// Returns an error that says `what` about this place in `origin`.
     pub fn error(&self, origin: &str, what: impl AsRef<str>) -> Error {
-        place(origin, self.line, self.column, what.as_ref())
+        error_at(origin, self.line, self.column, what.as_ref())
     }
 }
 
-fn place(origin: &str, line: usize, column: usize, what: &str) -> Error {
+/// Returns an error that says `what` about a place in `origin`.
+pub fn error_at(origin: &str, line: usize, column: usize, what: &str) -> Error {
     Error::corrupt(format!(
         "cannot parse '{origin}', line {line}, column {column}: {what}"
     ))
@@ -179,7 +180,7 @@ struct Reader<'text> {
 impl<'text> Reader<'text> {
     fn error(&self, at: Marker, what: impl AsRef<str>) -> Error {
         // a failure before the first character has line 0
-        place(self.origin, at.line().max(1), at.col() + 1, what.as_ref())
+        error_at(self.origin, at.line().max(1), at.col() + 1, what.as_ref())
     }
 
     /// DVC obeys `%YAML 1.1`, in which `on` is true and `012` is ten.

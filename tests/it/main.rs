@@ -26,6 +26,7 @@ mod diff;
 mod durable;
 mod dvclive;
 mod faults;
+mod folders;
 mod gc;
 mod generated;
 mod init;

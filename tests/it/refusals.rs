@@ -91,7 +91,7 @@ hint: git exp stage add --name <name> <command>
 "#]]);
     std::fs::write(repo.root().join("dvc.yaml"), b"stages: \xff\n").unwrap();
     refused(&repo, 128, "run").stderr(str![[r#"
-fatal: cannot parse '[ROOT]/repo/dvc.yaml', line 1: not UTF-8
+fatal: cannot parse 'dvc.yaml', line 1: not UTF-8
 
 "#]]);
 }

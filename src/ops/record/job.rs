@@ -58,10 +58,10 @@ impl Job {
 }
 
 impl StageFacts {
-    /// Writes them as a `dvc.lock` with this stage only.
+    /// Writes them as a `dvc.lock` with this stage only, under its address.
     pub(super) fn write(&self, out: &mut impl Write) -> std::io::Result<()> {
         let mut lockfile = Lockfile::default();
-        lockfile.set(&self.stage.name, self.entry.clone());
+        lockfile.set(&self.stage.address(), self.entry.clone());
         out.write_all(lockfile.to_text().as_bytes())
     }
 
@@ -69,10 +69,10 @@ impl StageFacts {
         let damaged = || Error::corrupt("the journal of the run is damaged");
         let text = std::str::from_utf8(text).map_err(|_| damaged())?;
         let lockfile = Lockfile::parse(text, "the journal of the run")?;
-        let (name, entry) = lockfile.stages.into_iter().next().ok_or_else(damaged)?;
+        let (address, entry) = lockfile.stages.into_iter().next().ok_or_else(damaged)?;
         let mut stages = pipeline.stages.iter();
         let stage = stages
-            .find(|stage| stage.name == name)
+            .find(|stage| stage.address() == address)
             .ok_or_else(damaged)?;
         Ok(StageFacts {
             stage: stage.clone(),

@@ -6,8 +6,8 @@ use crate::digest::{DirDigest, Format, PathDigest};
 use crate::error::{Context, Error, Result};
 use crate::experiment::{self, ExperimentName, experiment_ref, notes_ref};
 use crate::id::ObjectId;
-use crate::lockfile::{LockedHash, Lockfile};
-use crate::pipeline::{Output, Pipeline, parse};
+use crate::lockfile::{LockedHash, Lockfiles};
+use crate::pipeline::{Output, Pipeline};
 use crate::store::Store;
 use crate::store::bstr::ByteSlice;
 use crate::store::cache::Cache;
@@ -15,7 +15,6 @@ use crate::store::capture_dir::CaptureDir;
 use crate::store::journal::Plan;
 use crate::store::refs::Expected;
 use crate::store::scan::{PathSet, Scanner};
-use crate::store::sources::InTree;
 use crate::store::state::boot_id;
 use crate::store::transition::RefValue;
 
@@ -42,7 +41,7 @@ impl Recording {
             started: self.started,
             tree: self.tree,
             unsynced: self.unsynced.iter().copied().map(RefValue).collect(),
-            lockfile: self.lockfile.to_text(),
+            lockfiles: self.lockfiles.texts(),
             note: self.note(experiment.number).to_text(),
             format: match self.format {
                 Format::V2 => 2,
@@ -56,7 +55,7 @@ impl Recording {
     /// Takes up what a killed run left in `folder`: its plan, and what its experiment's tip has beyond it.
     pub fn of_plan(store: &Store, cache: &Cache, folder: &CaptureDir, plan: &Plan) -> Result<Self> {
         let pipeline = pipeline_of(store, plan)?;
-        let taken_up = TakenUp::read(store, plan)?;
+        let taken_up = TakenUp::read(store, plan, &pipeline)?;
         let outs = pipeline.stages.iter().flat_map(|stage| &stage.outs);
         let outputs = PathSet::new(outs.map(|out| store.tree_path(&out.path)));
         let mut scanner = Scanner::new(store, outputs)?;
@@ -69,7 +68,7 @@ impl Recording {
             taken_up.experiment,
             scanner,
             plan.started,
-            taken_up.lockfile,
+            taken_up.lockfiles,
             folder,
         )?
         .with_message(plan.message.clone())
@@ -86,23 +85,26 @@ impl Recording {
         Ok(recording)
     }
 
-    /// Leaves the workspace's `dvc.lock` alone if it is not as the killed run left it.
+    /// Leaves the workspace's `dvc.lock` files alone if one is not as the killed run left it.
     pub(super) fn leave_foreign_lockfile(&mut self, plan: &Plan) -> Result<()> {
-        let path = self.store.tree_path("dvc.lock");
-        let now = match fs_err::read_to_string(self.store.project()?.join("dvc.lock")) {
-            Ok(now) => now,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error).context(|| "cannot read 'dvc.lock'".to_owned()),
-        };
-        // The run was killed before or after it wrote that of its last checkpoint.
-        let mut ours = vec![self.lockfile.to_text(), plan.lockfile.clone()];
+        let project = self.store.project()?.to_owned();
         let parent = self.store.checkpoint(self.experiment.parent)?.parent;
-        if let Some(parent) = parent
-            && let Some(text) = self.store.read_blob(parent, &path)?
-        {
-            ours.push(String::from_utf8_lossy(&text).into_owned());
+        for (path, text) in self.lockfiles.texts() {
+            let now = match fs_err::read_to_string(project.join(&path)) {
+                Ok(now) => now,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error).context(|| format!("cannot read '{path}'")),
+            };
+            // The run was killed before or after it wrote that of its last checkpoint.
+            let mut ours = vec![text];
+            ours.extend(plan.lockfiles.get(&path).cloned());
+            if let Some(parent) = parent
+                && let Some(text) = self.store.read_blob(parent, &self.store.tree_path(&path))?
+            {
+                ours.push(String::from_utf8_lossy(&text).into_owned());
+            }
+            self.leaves_lockfile |= !ours.contains(&now);
         }
-        self.leaves_lockfile = !ours.contains(&now);
         Ok(())
     }
 
@@ -148,14 +150,11 @@ impl Recording {
 
 /// Returns the pipeline as it was when the run started.
 pub fn pipeline_of(store: &Store, plan: &Plan) -> Result<Pipeline> {
-    let text = store.read_blob(plan.started, &store.tree_path("dvc.yaml"))?;
-    let text =
-        text.ok_or_else(|| Error::corrupt("the code of the killed run has no 'dvc.yaml'"))?;
-    let sources = InTree {
-        store,
-        tree: plan.started,
-    };
-    parse::parse(&String::from_utf8_lossy(&text), "dvc.yaml", &sources)
+    let pipeline = store.pipeline_in(plan.started)?;
+    if pipeline.files.is_empty() {
+        return Err(Error::corrupt("the code of the killed run has no pipeline"));
+    }
+    Ok(pipeline)
 }
 
 /// Where a killed recording stands.
@@ -163,12 +162,12 @@ struct TakenUp {
     experiment: Experiment,
     tree: ObjectId,
     committed_tree: Option<ObjectId>,
-    lockfile: Lockfile,
+    lockfiles: Lockfiles,
     note: Note,
 }
 
 impl TakenUp {
-    fn read(store: &Store, plan: &Plan) -> Result<Self> {
+    fn read(store: &Store, plan: &Plan, pipeline: &Pipeline) -> Result<Self> {
         let name = ExperimentName::of_ref(&plan.name);
         let tip = store.find_ref(&experiment_ref(plan.baseline, &name))?;
         let notes_at = store.find_ref(&notes_ref(plan.baseline, &name))?;
@@ -186,8 +185,6 @@ impl TakenUp {
                 experiment.expected = Expected::Is(tip);
                 experiment.number = number + 1;
                 experiment.notes = notes_at;
-                let lockfile = store.read_blob(tip, &store.tree_path("dvc.lock"))?;
-                let lockfile = String::from_utf8_lossy(lockfile.as_deref().unwrap_or_default());
                 let note = match notes_at {
                     Some(notes) => store.read_note(notes, tip)?,
                     None => None,
@@ -196,7 +193,7 @@ impl TakenUp {
                     experiment,
                     tree: checkpoint.tree,
                     committed_tree: Some(checkpoint.tree),
-                    lockfile: Lockfile::parse(&lockfile, "dvc.lock")?,
+                    lockfiles: store.lockfiles_in(tip, pipeline)?,
                     note: read_note(note.as_deref().unwrap_or(plan.note.as_bytes()), tip)?,
                 });
             }
@@ -230,7 +227,9 @@ impl TakenUp {
             experiment,
             tree: plan.tree,
             committed_tree,
-            lockfile: Lockfile::parse(&plan.lockfile, "dvc.lock")?,
+            lockfiles: Lockfiles::parse(
+                plan.lockfiles.iter().map(|(path, text)| (&**path, &**text)),
+            )?,
             note: read_note(plan.note.as_bytes(), plan.parent)?,
         })
     }

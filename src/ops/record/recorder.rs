@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::experiment::{self, ExperimentName};
 use crate::id::ObjectId;
-use crate::lockfile::{LockEntry, LockedPath, Lockfile};
+use crate::lockfile::{LockEntry, LockedPath, Lockfiles};
 use crate::pipeline::{Reported, Stage};
 use crate::runner::Capture;
 use crate::store::bstr::BString;
@@ -110,7 +110,7 @@ pub struct Recording {
     pub(super) scanner: Scanner,
     pub(super) tree: ObjectId,
     pub(super) committed_tree: Option<ObjectId>,
-    pub(super) lockfile: Lockfile,
+    pub(super) lockfiles: Lockfiles,
     pub(super) params: IndexMap<String, FileData>,
     pub(super) metric_files: Vec<String>,
     pub(super) reported: Arc<Reported>,
@@ -169,7 +169,7 @@ impl Recording {
         experiment: Experiment,
         scanner: Scanner,
         tree: ObjectId,
-        lockfile: Lockfile,
+        lockfiles: Lockfiles,
         folder: &CaptureDir,
     ) -> Result<Self> {
         Ok(Recording {
@@ -181,7 +181,7 @@ impl Recording {
             scanner,
             tree,
             committed_tree: None,
-            lockfile,
+            lockfiles,
             params: IndexMap::new(),
             metric_files: Vec::new(),
             reported: Arc::default(),
@@ -332,12 +332,8 @@ impl Recording {
             .ok_or_else(|| Error::io("a capture came before its stage"))?;
         let mut entry = facts.entry.clone();
         let mut changes = Vec::new();
-        let old = self
-            .lockfile
-            .stages
-            .get(&facts.stage.name)
-            .cloned()
-            .unwrap_or_default();
+        let old = self.lockfiles.entry(&facts.stage);
+        let old = old.cloned().unwrap_or_default();
         for captured in capture.outputs {
             let Some(output) = facts.stage.out(&captured.path) else {
                 continue;
@@ -356,7 +352,7 @@ impl Recording {
             self.look_late(batch, tracked, &mut changes)?;
         }
         self.add_changes(changes);
-        self.lockfile.set(&facts.stage.name, entry);
+        self.lockfiles.set(&facts.stage, entry);
         Ok(())
     }
 
@@ -399,17 +395,23 @@ impl Recording {
         self.recalls = false;
     }
 
-    pub(super) fn write_lockfile(&self, text: &str, events: &mut dyn FnMut(Event)) -> Result<()> {
+    pub(super) fn write_lockfile(
+        &self,
+        path: &str,
+        text: &str,
+        events: &mut dyn FnMut(Event),
+    ) -> Result<()> {
         if self.leaves_lockfile {
             return Ok(());
         }
-        let path = self.store.project()?.join("dvc.lock");
-        let now = fs_err::read(&path).ok();
+        let full = self.store.project()?.join(path);
+        let now = fs_err::read(&full).ok();
         if now.as_deref() == Some(text.as_bytes()) {
             return Ok(());
         }
-        durable::write(&path, text.as_bytes())?;
+        durable::write(&full, text.as_bytes())?;
         events(Event::LockfileWritten {
+            path: path.to_owned(),
             created: now.is_none(),
         });
         Ok(())

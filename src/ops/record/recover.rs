@@ -7,6 +7,7 @@ use super::recorder::{Finish, Recording};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events};
 use crate::id::short;
+use crate::pipeline::Stage;
 use crate::store::Store;
 use crate::store::cache::Cache;
 use crate::store::capture_dir::CaptureDir;
@@ -43,11 +44,11 @@ impl Backlog {
         Ok(Backlog { jobs })
     }
 
-    /// Whether it tells what the stage called `name` reads, which its captures need.
-    pub fn describes(&self, name: &str) -> bool {
+    /// Whether it tells what `stage` reads, which its captures need.
+    pub fn describes(&self, stage: &Stage) -> bool {
         self.jobs
             .iter()
-            .any(|job| matches!(&job.work, Work::Stage(facts) if facts.stage.name == name))
+            .any(|job| matches!(&job.work, Work::Stage(facts) if facts.stage.is(stage)))
     }
 }
 

@@ -9,10 +9,11 @@ use crate::checkpoint::NoteOutput;
 use crate::digest::{DirDigest, FileDigest, Format, PathDigest};
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::lockfile::Lockfile;
+use crate::lockfile::Lockfiles;
 use crate::store::journal;
 use crate::store::objects::{Batch, EntryKind, TreeChange};
 use indexmap::IndexMap;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -37,9 +38,9 @@ pub(super) struct Pending {
     changes: Vec<TreeChange>,
     /// How many bytes were captured.
     bytes: u64,
-    /// The lockfile and the notes' outputs as they were before, should this be lost; `None` if
+    /// The lockfiles and the notes' outputs as they were before, should this be lost; `None` if
     /// nothing waits.
-    before: Option<Box<(Lockfile, IndexMap<String, NoteOutput>)>>,
+    before: Option<Box<(Lockfiles, IndexMap<String, NoteOutput>)>>,
 }
 
 /// How much waited at some moment.
@@ -74,7 +75,7 @@ impl Recording {
         };
         pending.bytes += bytes;
         if mark.first {
-            pending.before = Some(Box::new((self.lockfile.clone(), self.outs.clone())));
+            pending.before = Some(Box::new((self.lockfiles.clone(), self.outs.clone())));
         }
         mark
     }
@@ -120,8 +121,8 @@ impl Recording {
         taken: &mut dyn FnMut(),
         events: &mut dyn FnMut(Event),
     ) -> Result<()> {
-        let text = match self.place(batch) {
-            Ok(text) => text,
+        let texts = match self.place(batch) {
+            Ok(texts) => texts,
             Err(error) => {
                 self.lose();
                 return Err(error);
@@ -135,8 +136,10 @@ impl Recording {
             false => None,
         };
         self.late_saved();
-        if let Err(error) = self.write_lockfile(&text, events) {
-            events(Event::Warning(error.chain()));
+        for (path, text) in &texts {
+            if let Err(error) = self.write_lockfile(path, text, events) {
+                events(Event::Warning(error.chain()));
+            }
         }
         saved.into_iter().for_each(events);
         Ok(())
@@ -145,7 +148,7 @@ impl Recording {
     /// Gives up what waits: the lockfile must not claim what was not recorded.
     pub(super) fn lose(&mut self) {
         if let Some(before) = std::mem::take(&mut self.pending).before {
-            (self.lockfile, self.outs) = *before;
+            (self.lockfiles, self.outs) = *before;
         }
     }
 
@@ -168,8 +171,8 @@ impl Recording {
         }
     }
 
-    /// Fills cache and tree with what waits; returns the text of the lockfile.
-    fn place(&mut self, batch: &Batch<'_>) -> Result<String> {
+    /// Fills cache and tree with what waits; returns the texts of the lockfiles by path.
+    fn place(&mut self, batch: &Batch<'_>) -> Result<BTreeMap<String, String>> {
         let Pending {
             files,
             copies,
@@ -198,12 +201,14 @@ impl Recording {
             };
             self.cache.insert_listing(Format::V3, listing)?;
         }
-        let text = self.lockfile.to_text();
-        changes.push(TreeChange {
-            path: self.store.tree_path("dvc.lock").into_bytes(),
-            entry: Some((EntryKind::Blob, batch.blob(text.as_bytes())?)),
-        });
+        let texts = self.lockfiles.texts();
+        for (path, text) in &texts {
+            changes.push(TreeChange {
+                path: self.store.tree_path(path).into_bytes(),
+                entry: Some((EntryKind::Blob, batch.blob(text.as_bytes())?)),
+            });
+        }
         self.tree = batch.tree(self.tree, &changes)?;
-        Ok(text)
+        Ok(texts)
     }
 }

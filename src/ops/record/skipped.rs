@@ -18,7 +18,7 @@ impl Recording {
         let mut changes = Vec::new();
         for output in &facts.stage.outs {
             let written = facts.stage.written(&output.path);
-            let entry = self.lockfile.stages.get(&facts.stage.name);
+            let entry = self.lockfiles.entry(&facts.stage);
             let locked = entry.and_then(|entry| entry.out(written)?.hash.clone());
             self.skip_output(batch, output, locked.as_ref(), &mut changes)?;
         }

@@ -44,10 +44,10 @@ pub fn attach(store: &Store, events: &mut dyn Events) -> Result<Report> {
     let stage = record
         .stage
         .as_ref()
-        .and_then(|name| stages.iter().find(|stage| stage.name == *name))
+        .and_then(|address| stages.iter().find(|stage| stage.address() == *address))
         .ok_or_else(unknown)?;
     let backlog = Backlog::read(store, &folder, &plan, events)?;
-    if !backlog.describes(&stage.name) {
+    if !backlog.describes(stage) {
         return Err(unknown());
     }
     let recording = Recording::of_plan(store, &cache, &folder, &plan)?;
@@ -73,7 +73,7 @@ pub fn attach(store: &Store, events: &mut dyn Events) -> Result<Report> {
     ready.queue.take_over(backlog);
     events.emit(Event::Attached {
         name: plan.name.clone(),
-        stage: stage.name.clone(),
+        stage: inputs.pipeline.shown(stage),
         pid: process.pid,
     });
     session.play(ready, events, |runner, classify| {
@@ -81,7 +81,7 @@ pub fn attach(store: &Store, events: &mut dyn Events) -> Result<Report> {
         let end = runner.take_over(&run, Attended::foreign(process));
         let is_unknown = matches!(end, Ok(StageEnd::Unknown));
         let mut outcome = Outcome::default();
-        outcome.take_or_fail(stage, end);
+        outcome.take_or_fail(&inputs.pipeline.shown(stage), end);
         if is_unknown {
             runner.events.emit(Event::Status(
                 "what training wrote after its last signal is in the workspace only".to_owned(),
@@ -126,7 +126,7 @@ fn say_what_is_left(outcome: &mut Outcome, stage: &Stage, line: usize, stages: &
         false => "'git exp run' runs it again",
     };
     failure.hints.push(next.to_owned());
-    let at = stages.iter().position(|name| *name == stage.name);
+    let at = stages.iter().position(|known| *known == stage.address());
     let after = at.and_then(|at| stages.get(at + 1..)).unwrap_or_default();
     if !after.is_empty() && left.is_empty() {
         failure.hints.push(format!(

@@ -1,11 +1,12 @@
 //! What a run need not make, and its checkpoints have all the same: each is a complete project.
 
-use crate::error::{Context, Result};
+use crate::error::Result;
 use crate::id::ObjectId;
 use crate::store::Store;
 use crate::store::bstr::BString;
 use crate::store::objects::{Batch, EntryKind, TreeChange};
 use crate::store::scan::{PathSet, Scanner};
+use std::collections::BTreeMap;
 
 /// The state before the first stage: the checkpoint that a run goes on from, or the workspace.
 pub struct Before<'a> {
@@ -15,30 +16,38 @@ pub struct Before<'a> {
     pub from: Option<ObjectId>,
     /// The commit that says, where there is none, which files of the workspace are git's.
     pub baseline: ObjectId,
+    /// The `dvc.lock` files, from the top of the work tree.
+    pub lock_files: &'a [String],
 }
 
 impl Before<'_> {
-    /// Returns `tree` with the files below `written`, paths that stages write, and with `dvc.lock`.
+    /// Returns `tree` with the files below `written`, paths that stages write, and with the `dvc.lock`
+    /// files; `lockfiles` are the texts of those of the workspace, by path.
     ///
     /// They stay until their stage runs, as in DVC's checkpoints: what `dvc.lock` says of them is there.
     pub fn onto(
         &self,
         tree: ObjectId,
         written: &PathSet,
+        lockfiles: &BTreeMap<String, String>,
         scanner: &mut Scanner,
     ) -> Result<ObjectId> {
         let batch = Batch::new(self.store);
-        let lockfile = self.store.tree_path("dvc.lock");
         let mut changes = match self.from {
             Some(from) => {
                 let mut written = written.clone();
-                written.extend(PathSet::new([&lockfile]));
+                written.extend(PathSet::new(self.lock_files));
                 self.files_of(from, &written)?
             }
             None => {
                 let known = self.store.files_at(self.baseline, written)?.into_keys();
                 let mut changes = current(known.collect(), scanner, &batch)?;
-                changes.extend(self.lockfile_of_workspace(&batch, lockfile)?);
+                for (path, text) in lockfiles {
+                    changes.push(TreeChange {
+                        path: self.store.tree_path(path).into_bytes(),
+                        entry: Some((EntryKind::Blob, batch.blob(text.as_bytes())?)),
+                    });
+                }
                 changes
             }
         };
@@ -75,22 +84,6 @@ impl Before<'_> {
                 entry: Some((state.kind, state.id)),
             })
             .collect())
-    }
-
-    fn lockfile_of_workspace(
-        &self,
-        batch: &Batch<'_>,
-        lockfile: String,
-    ) -> Result<Option<TreeChange>> {
-        let bytes = match fs_err::read(self.store.project()?.join("dvc.lock")) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error).context(|| "cannot read 'dvc.lock'".to_owned()),
-        };
-        Ok(Some(TreeChange {
-            path: lockfile.into_bytes(),
-            entry: Some((EntryKind::Blob, batch.blob(&bytes)?)),
-        }))
     }
 }
 

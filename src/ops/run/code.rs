@@ -5,13 +5,13 @@ use crate::error::Result;
 use crate::event::{Event, Events};
 use crate::id::ObjectId;
 use crate::ops::reported;
-use crate::pipeline::{Pipeline, parse};
+use crate::pipeline::project::is_project_file;
+use crate::pipeline::{PIPELINE_FILE, Pipeline};
 use crate::runner::stage::WrittenFile;
 use crate::store::Store;
 use crate::store::bstr::{BString, ByteSlice};
 use crate::store::objects::{Batch, EntryKind, TreeChange};
 use crate::store::scan::{PathSet, Scanner};
-use crate::store::sources::InTree;
 use crate::store::untracked;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,7 +30,9 @@ pub fn snapshot(
 ) -> Result<ObjectId> {
     let batch = Batch::new(store);
     let found = scanner.untracked(store, outputs, &declared(store, inputs))?;
-    let is_new = |path: &BString| path.as_slice() != store.tree_path("dvc.yaml").as_bytes();
+    let files = &inputs.pipeline.files;
+    let files: Vec<String> = files.iter().map(|file| store.tree_path(file)).collect();
+    let is_new = |path: &BString| files.iter().all(|file| *path != *file);
     say(
         events,
         "untracked files in this experiment",
@@ -51,7 +53,7 @@ pub fn snapshot(
     scanner.take(found.taken);
     let mut always: Vec<String> = ignore_files.to_vec();
     always.extend(inputs.params.keys().cloned());
-    always.push("dvc.yaml".to_owned());
+    always.extend(inputs.pipeline.files.iter().cloned());
     scanner.take(always.iter().map(|file| store.tree_path(file)));
     let tree = scanner.scan(&batch)?.tree;
     let mut changes = Vec::new();
@@ -105,8 +107,13 @@ pub fn classifier(
         found.is_ok()
     };
     let declared = declared(store, inputs);
-    let ours =
-        ["dvc.lock", "dvc.yaml", ".gitignore"].map(|name| PathBuf::from(store.tree_path(name)));
+    let pipeline = &inputs.pipeline;
+    let ours = pipeline.files.iter().cloned();
+    let ours = ours.chain(pipeline.lock_files());
+    let ours: Vec<PathBuf> = ours
+        .chain([".gitignore".to_owned(), PIPELINE_FILE.to_owned()])
+        .map(|path| PathBuf::from(store.tree_path(&path)))
+        .collect();
     move |path| {
         let bytes = path.as_os_str().as_bytes();
         if !is_tracked(bytes) || ours.iter().any(|own| own == path) || outputs.covers(bytes) {
@@ -148,11 +155,16 @@ pub fn is_changed(
             reported.iter().map(|path| store.tree_path(path)),
         ));
     }
-    let dvc_yaml = store.tree_path("dvc.yaml");
+    let mut stages_differ = None;
     let paths = differing.into_iter().map(|change| change.path);
     for path in paths.filter(|path| !outputs.covers(path)) {
-        if path.as_slice() == dvc_yaml.as_bytes() {
-            if stages_differ(store, from, &inputs.pipeline)? {
+        if is_project_file(&path.to_str_lossy()) {
+            let differ = match stages_differ {
+                Some(differ) => differ,
+                None => differ_in_stages(store, from, &inputs.pipeline)?,
+            };
+            stages_differ = Some(differ);
+            if differ {
                 return Ok(true);
             }
         } else if declared.covers(&path) || untracked::is_code(path.as_bstr()) {
@@ -162,13 +174,9 @@ pub fn is_changed(
     Ok(false)
 }
 
-fn stages_differ(store: &Store, from: ObjectId, pipeline: &Pipeline) -> Result<bool> {
-    let Some(text) = store.read_blob(from, &store.tree_path("dvc.yaml"))? else {
-        return Ok(true);
-    };
-    let sources = InTree { store, tree: from };
-    Ok(
-        parse::parse(&String::from_utf8_lossy(&text), "dvc.yaml", &sources)
-            .map_or(true, |before| before.stages != pipeline.stages),
-    )
+/// Whether the stages of a commit are others; one whose pipeline cannot be read has others.
+fn differ_in_stages(store: &Store, from: ObjectId, pipeline: &Pipeline) -> Result<bool> {
+    Ok(store
+        .pipeline_in(from)
+        .map_or(true, |before| before.stages != pipeline.stages))
 }

@@ -5,8 +5,8 @@ use super::{Options, facts, origin, why};
 use crate::error::Result;
 use crate::event::{Event, Events};
 use crate::id::ObjectId;
-use crate::lockfile::Lockfile;
-use crate::pipeline::{Stage, paths};
+use crate::lockfile::Lockfiles;
+use crate::pipeline::{Pipeline, Stage, paths};
 use crate::reason::{Difference, Reason};
 use crate::store::Store;
 use crate::store::cache::Cache;
@@ -37,7 +37,7 @@ impl Dry<'_> {
     /// Behind a stage that would run, a stage may have to run too: that depends on what the first one writes.
     pub fn say(&self, stages: &[&Stage], events: &mut dyn Events) -> Result<()> {
         let format = self.store.dvc_format(self.cache)?;
-        let lockfile = self.lockfile()?;
+        let lockfiles = self.lockfiles()?;
         let mut starting: Vec<&Stage> = Vec::new();
         for stage in stages {
             let facts = facts::collect(
@@ -45,13 +45,13 @@ impl Dry<'_> {
                 self.cache,
                 stage,
                 &self.inputs.params,
-                &lockfile,
+                &lockfiles,
                 format,
                 facts::Missing::IsToldAbout,
             )?;
             let mut why = match self.options.force {
                 true => vec![Reason::Forced],
-                false => why::reasons(self.project, self.cache, stage, &facts, &lockfile)?,
+                false => why::reasons(self.project, self.cache, stage, &facts, &lockfiles)?,
             };
             let upstream = fed_by(stage, &starting);
             if upstream.is_some() {
@@ -59,7 +59,7 @@ impl Dry<'_> {
                     |reason: &Reason| matches!(reason, Reason::Dependency(_, Difference::Missing));
                 why.retain(|reason| !is_made(reason));
             }
-            let name = stage.name.clone();
+            let name = self.inputs.pipeline.shown(stage);
             if !why.is_empty() {
                 starting.push(stage);
                 events.emit(Event::StageStarts { stage: name, why });
@@ -68,7 +68,7 @@ impl Dry<'_> {
                 events.emit(Event::StageMayStart {
                     stage: name,
                     path: path.to_owned(),
-                    writer: writer.name.clone(),
+                    writer: self.inputs.pipeline.shown(writer),
                 });
             } else {
                 events.emit(Event::StageSkipped {
@@ -82,8 +82,8 @@ impl Dry<'_> {
         Ok(())
     }
 
-    /// Returns the lockfile of the checkpoint that the run would most likely go on from, else the workspace's.
-    fn lockfile(&self) -> Result<Lockfile> {
+    /// Returns the lockfiles of the checkpoint that the run would most likely go on from, else the workspace's.
+    fn lockfiles(&self) -> Result<Lockfiles> {
         let point = match (self.from, self.options.reset) {
             (_, true) => None,
             (Some(from), false) => Some(from.clone()),
@@ -91,10 +91,10 @@ impl Dry<'_> {
         };
         let point = point.filter(|point| point.baseline == self.baseline);
         let recorded = match point {
-            Some(point) => origin::lockfile_of(self.store, point.checkpoint)?,
+            Some(point) => origin::recorded(self.store, point.checkpoint, self.inputs)?,
             None => None,
         };
-        Ok(recorded.unwrap_or_else(|| self.inputs.lockfile.clone()))
+        Ok(recorded.unwrap_or_else(|| self.inputs.lockfiles.clone()))
     }
 }
 
@@ -109,10 +109,10 @@ fn fed_by<'s>(stage: &'s Stage, starting: &[&'s Stage]) -> Option<(&'s Stage, &'
 }
 
 /// Says that all of `stages` would run, for a run whose files are not in the workspace yet.
-pub fn say_all(stages: &[&Stage], events: &mut dyn Events) {
+pub fn say_all(pipeline: &Pipeline, stages: &[&Stage], events: &mut dyn Events) {
     for stage in stages {
         events.emit(Event::StageStarts {
-            stage: stage.name.clone(),
+            stage: pipeline.shown(stage),
             why: Vec::new(),
         });
         say_commands(stage, events);

@@ -2,7 +2,7 @@
 
 use crate::digest::{Format, PathDigest};
 use crate::error::{Error, Result};
-use crate::lockfile::{LockEntry, LockedHash, LockedPath, Lockfile};
+use crate::lockfile::{LockEntry, LockedHash, LockedPath, Lockfiles};
 use crate::ops::record::StageFacts;
 use crate::params::ParamsFile;
 use crate::pipeline::{Pipeline, Stage};
@@ -22,17 +22,20 @@ pub fn check(
     params: &IndexMap<String, ParamsFile>,
     scanner: &Scanner,
 ) -> Result<()> {
-    let lockfile = store.tree_path("dvc.lock");
-    if store.is_ignored(&lockfile, false)? && !scanner.is_tracked(lockfile.as_bytes()) {
-        return Err(Error::refused("'dvc.lock' is ignored by git")
-            .hint(format!("git check-ignore -v {lockfile} names the rule")));
+    for lockfile in pipeline.lock_files() {
+        let path = store.tree_path(&lockfile);
+        let is_used = stages.iter().any(|stage| stage.lock_file() == lockfile);
+        if is_used && store.is_ignored(&path, false)? && !scanner.is_tracked(path.as_bytes()) {
+            return Err(Error::refused(format!("'{lockfile}' is ignored by git"))
+                .hint(format!("git check-ignore -v {path} names the rule")));
+        }
     }
     for stage in stages {
+        let name = pipeline.shown(stage);
         for dep in &stage.deps {
             if pipeline.writer_of(dep).is_none() && !project.join(dep).exists() {
                 return Err(Error::missing(format!(
-                    "dependency '{dep}' of stage '{}' does not exist",
-                    stage.name
+                    "dependency '{dep}' of stage '{name}' does not exist"
                 )));
             }
         }
@@ -40,16 +43,16 @@ pub fn check(
         for output in &stage.outs {
             if let Some(file) = in_the_way(project, &output.path) {
                 return Err(Error::refused(format!(
-                    "'{file}' is in the way of output '{}' of stage '{}': it is not a folder",
-                    output.path, stage.name
+                    "'{file}' is in the way of output '{}' of stage '{name}': it is not a folder",
+                    output.path
                 )));
             }
         }
         for output in stage.outs.iter().filter(|output| output.cache) {
             if scanner.is_tracked(store.tree_path(&output.path).as_bytes()) {
                 return Err(Error::refused(format!(
-                    "output '{}' of stage '{}' is already tracked by git",
-                    output.path, stage.name
+                    "output '{}' of stage '{name}' is already tracked by git",
+                    output.path
                 ))
                 .hint(format!("git rm -r --cached '{}'", output.path)));
             }
@@ -80,18 +83,18 @@ pub fn collect(
     cache: &Cache,
     stage: &Stage,
     params: &IndexMap<String, ParamsFile>,
-    lockfile: &Lockfile,
+    lockfiles: &Lockfiles,
     format: Format,
     missing: Missing,
 ) -> Result<StageFacts> {
-    let old = lockfile.stages.get(&stage.name);
+    let old = lockfiles.entry(stage);
     let mut deps = Vec::new();
     for dep in &stage.deps {
         let digest = cache.digest(&project.join(dep))?;
         if digest.is_none() && missing == Missing::IsRefused {
             return Err(Error::missing(format!(
                 "dependency '{dep}' of stage '{}' does not exist",
-                stage.name
+                stage.address()
             )));
         }
         let path = stage.written(dep).to_owned();
@@ -142,12 +145,12 @@ fn locked_params(
         let Some(parsed) = params.get(file) else {
             return Err(Error::missing(format!(
                 "params file '{file}' of stage '{}' does not exist",
-                stage.name
+                stage.address()
             )));
         };
         let mut selection = parsed.select(dependency.keys.as_deref())?;
         if !selection.missing.is_empty() {
-            let (names, stage) = (selection.missing.join("', '"), &stage.name);
+            let (names, stage) = (selection.missing.join("', '"), stage.address());
             return Err(Error::missing(format!(
                 "params '{names}' of stage '{stage}' are not in '{file}'"
             )));

@@ -2,10 +2,10 @@
 
 use crate::checkpoint::FileData;
 use crate::error::{Context, Error, Result};
-use crate::lockfile::Lockfile;
+use crate::lockfile::Lockfiles;
 use crate::ops::record;
 use crate::params::{self, Assignment, ParamsFile};
-use crate::pipeline::{Pipeline, parse};
+use crate::pipeline::{PIPELINE_FILE, Pipeline};
 use crate::store::Store;
 use crate::store::journal::Plan;
 use crate::store::sources::{Edited, InWorkspace};
@@ -17,47 +17,44 @@ use std::path::Path;
 /// The files of a project as a run will use them; nothing is written yet.
 #[derive(Debug)]
 pub struct Inputs {
-    /// `dvc.yaml`.
+    /// The `dvc.yaml` files.
     pub pipeline: Pipeline,
     /// Every params file that the pipeline reads, as `-S` leaves it.
     pub params: IndexMap<String, ParamsFile>,
     /// New texts of params files, by file.
     pub edits: BTreeMap<String, String>,
-    /// `dvc.lock`, empty where there is none.
-    pub lockfile: Lockfile,
-    /// Its text.
-    pub lockfile_text: Option<String>,
+    /// What the `dvc.lock` files record.
+    pub lockfiles: Lockfiles,
+    /// Their texts.
+    pub lockfile_texts: BTreeMap<String, String>,
 }
 
 impl Inputs {
     /// Reads and checks all of them; `set_params` as typed.
-    pub fn read(project: &Path, set_params: &[String]) -> Result<Self> {
-        let Some(text) = read_optional(&project.join("dvc.yaml"))? else {
-            return Err(Error::missing("there is no 'dvc.yaml' in this project")
-                .hint("git exp stage add --name <name> <command>"));
-        };
+    pub fn read(store: &Store, set_params: &[String]) -> Result<Self> {
+        let project = store.project()?;
         // templates may name what `-S` changes
         let edits = assign(project, set_params)?;
         let sources = Edited {
             files: &InWorkspace(project),
             texts: &edits,
         };
-        let pipeline = parse::parse(&text, "dvc.yaml", &sources)?;
+        let pipeline = store.pipeline(&sources)?;
+        if pipeline.files.is_empty() && !project.join(PIPELINE_FILE).exists() {
+            return Err(Error::missing("there is no 'dvc.yaml' in this project")
+                .hint("git exp stage add --name <name> <command>"));
+        }
         let params = read_params(&pipeline, |file| match edits.get(file) {
             Some(text) => Ok(Some(text.clone())),
             None => read_optional(&project.join(file)),
         })?;
-        let lockfile_text = read_optional(&project.join("dvc.lock"))?;
-        let lockfile = match &lockfile_text {
-            Some(text) => Lockfile::parse(text, "dvc.lock")?,
-            None => Lockfile::default(),
-        };
+        let lockfile_texts = store.lockfile_texts(&pipeline)?;
         Ok(Inputs {
             pipeline,
             params,
             edits,
-            lockfile,
-            lockfile_text,
+            lockfiles: parse_lockfiles(&lockfile_texts)?,
+            lockfile_texts,
         })
     }
 
@@ -72,8 +69,8 @@ impl Inputs {
             pipeline,
             params,
             edits: BTreeMap::new(),
-            lockfile: Lockfile::parse(&plan.lockfile, "dvc.lock")?,
-            lockfile_text: Some(plan.lockfile.clone()),
+            lockfiles: parse_lockfiles(&plan.lockfiles)?,
+            lockfile_texts: plan.lockfiles.clone(),
         })
     }
 
@@ -112,6 +109,11 @@ pub fn read_optional(path: &Path) -> Result<Option<String>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).context(|| format!("cannot read '{}'", path.display())),
     }
+}
+
+/// Parses lockfiles by path.
+pub fn parse_lockfiles(texts: &BTreeMap<String, String>) -> Result<Lockfiles> {
+    Lockfiles::parse(texts.iter().map(|(path, text)| (&**path, &**text)))
 }
 
 fn assign(project: &Path, set_params: &[String]) -> Result<BTreeMap<String, String>> {

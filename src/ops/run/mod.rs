@@ -25,7 +25,7 @@ use crate::experiment::ExperimentName;
 use crate::id::{ObjectId, short};
 use crate::ops::record::{OnProcess, Recording};
 use crate::ops::{claim, ignore, reported};
-use crate::pipeline::{Pipeline, Reach, Stage};
+use crate::pipeline::{Pipeline, Reach, Stage, paths};
 use crate::runner::Interrupts;
 use crate::store::Store;
 use crate::store::durable;
@@ -114,7 +114,7 @@ pub fn run(store: &Store, options: &Options, events: &mut dyn Events) -> Result<
         .as_deref()
         .map(ExperimentName::parse)
         .transpose()?;
-    let inputs = Inputs::read(&project, &options.set_params)?;
+    let inputs = Inputs::read(store, &options.set_params)?;
     let stages = inputs.pipeline.select(&options.targets, options.reach)?;
     if stages.is_empty() {
         return Err(Error::refused("'dvc.yaml' has no stages")
@@ -191,14 +191,15 @@ pub fn run(store: &Store, options: &Options, events: &mut dyn Events) -> Result<
     let format = store.dvc_format(&cache)?;
     let restorer = Restorer {
         store,
+        inputs: &inputs,
         cache: &cache,
         origin: &origin,
         format,
     };
-    let lockfile = origin
-        .lockfile(store, &inputs)?
-        .unwrap_or_else(|| inputs.lockfile.clone());
-    let loads = restorer.outputs(&stages, &lockfile, events)?;
+    let lockfiles = origin
+        .lockfiles(store, &inputs)?
+        .unwrap_or_else(|| inputs.lockfiles.clone());
+    let loads = restorer.outputs(&stages, &lockfiles, events)?;
     events.emit(Event::RunStarts(RunStart {
         mode: origin.mode,
         name: origin.experiment.name.as_str().to_owned(),
@@ -207,12 +208,20 @@ pub fn run(store: &Store, options: &Options, events: &mut dyn Events) -> Result<
     }));
     let interrupts = Interrupts::catch().context(|| "cannot catch signals".to_owned())?;
     let tracked = session::tracked(&scanner);
+    let lock_files = inputs.pipeline.lock_files();
+    let lock_files: Vec<String> = lock_files.iter().map(|it| store.tree_path(it)).collect();
     let before = Before {
         store,
         from: origin.from,
         baseline,
+        lock_files: &lock_files,
     };
-    let tree = before.onto(tree, &in_git(store, &inputs.pipeline), &mut scanner)?;
+    let tree = before.onto(
+        tree,
+        &in_git(store, &inputs.pipeline),
+        &inputs.lockfile_texts,
+        &mut scanner,
+    )?;
     let reported = reported::in_workspace(&project, &inputs.pipeline);
     let reported = PathSet::new(reported.iter().map(|path| store.tree_path(path)));
     let reported = before.reported(&reported, &mut scanner)?;
@@ -232,13 +241,13 @@ pub fn run(store: &Store, options: &Options, events: &mut dyn Events) -> Result<
         origin.experiment.clone(),
         scanner,
         tree,
-        lockfile.clone(),
+        lockfiles.clone(),
         &session.folder,
     )?
     .with_message(options.message.clone())
     .with_files(inputs.param_data(), inputs.metric_files())
     .with_reported(reported)
-    .with_stages(stages.iter().map(|stage| stage.name.clone()).collect())
+    .with_stages(stages.iter().map(|stage| stage.address()).collect())
     .resuming(origin.resumed_tree(store)?);
     let ready = session.ready(interrupts, recording, record_process(store, &origin))?;
     let stage_runs = Stages {
@@ -246,11 +255,13 @@ pub fn run(store: &Store, options: &Options, events: &mut dyn Events) -> Result<
         project: &project,
         options,
         inputs: &inputs,
-        lockfile: &lockfile,
+        lockfiles: &lockfiles,
         restorer: &restorer,
         environment: environment(&project, &origin),
     };
-    session.play(ready, events, |runner, classify| {
+    let folder = &inputs.pipeline.folder;
+    let mut events = |event| events.emit(from_here(folder, event));
+    session.play(ready, &mut events, |runner, classify| {
         stage_runs.visit(&stages, runner, classify)
     })
 }
@@ -271,7 +282,18 @@ fn resume_point(store: &Store, checkpoint: ObjectId) -> Result<ResumePoint> {
         })
 }
 
-/// Returns the paths that stages write, what training reported, and `dvc.lock`: never code.
+/// Lockfiles are told from the project's root.
+fn from_here(folder: &str, event: Event) -> Event {
+    match event {
+        Event::LockfileWritten { path, created } => Event::LockfileWritten {
+            path: paths::from(folder, &path),
+            created,
+        },
+        other => other,
+    }
+}
+
+/// Returns the paths that stages write, what training reported, and the `dvc.lock` files: never code.
 fn written_paths(store: &Store, project: &Path, inputs: &Inputs) -> PathSet {
     let pipeline = &inputs.pipeline;
     let outs = pipeline
@@ -280,8 +302,8 @@ fn written_paths(store: &Store, project: &Path, inputs: &Inputs) -> PathSet {
         .flat_map(|stage| &stage.outs)
         .map(|out| &out.path);
     let reported = reported::in_workspace(project, pipeline);
-    let lockfile = "dvc.lock".to_owned();
-    let all = outs.chain(&reported).chain([&lockfile]);
+    let lock_files = pipeline.lock_files();
+    let all = outs.chain(&reported).chain(&lock_files);
     PathSet::new(all.map(|path| store.tree_path(path)))
 }
 

@@ -2,14 +2,14 @@
 
 use super::Options;
 use super::code;
-use super::inputs::Inputs;
+use super::inputs::{Inputs, parse_lockfiles};
 use crate::checkpoint::{Checkpoint, Fork, new_experiment_id};
 use crate::digest::PathDigest;
 use crate::error::{Error, Result};
 use crate::event::{Event, Events, RunMode};
 use crate::experiment::{self, ExperimentName, experiment_ref, notes_ref};
 use crate::id::{ObjectId, short};
-use crate::lockfile::Lockfile;
+use crate::lockfile::Lockfiles;
 use crate::ops::record::{Experiment, free_name};
 use crate::pipeline::{Output, Stage};
 use crate::store::Store;
@@ -163,18 +163,11 @@ impl Origin {
         })
     }
 
-    /// Returns the lockfile of the checkpoint that the run goes on from, if there is one.
-    pub fn lockfile(&self, store: &Store, inputs: &Inputs) -> Result<Option<Lockfile>> {
-        let Some(from) = self.from else {
-            return Ok(None);
-        };
-        let Some(bytes) = store.read_blob(from, &store.tree_path("dvc.lock"))? else {
-            return Ok(None);
-        };
-        // Most often it is the workspace's, which has been read.
-        match &inputs.lockfile_text {
-            Some(text) if *text.as_bytes() == *bytes => Ok(Some(inputs.lockfile.clone())),
-            _ => parse_lockfile(&bytes).map(Some),
+    /// Returns the lockfiles of the checkpoint that the run goes on from, if there is one that has any.
+    pub fn lockfiles(&self, store: &Store, inputs: &Inputs) -> Result<Option<Lockfiles>> {
+        match self.from {
+            Some(from) => recorded(store, from, inputs),
+            None => Ok(None),
         }
     }
 
@@ -187,16 +180,19 @@ impl Origin {
     }
 }
 
-/// Returns the lockfile of a commit, if it has one.
-pub(super) fn lockfile_of(store: &Store, commit: ObjectId) -> Result<Option<Lockfile>> {
-    let Some(bytes) = store.read_blob(commit, &store.tree_path("dvc.lock"))? else {
-        return Ok(None);
-    };
-    parse_lockfile(&bytes).map(Some)
-}
-
-fn parse_lockfile(bytes: &[u8]) -> Result<Lockfile> {
-    Lockfile::parse(&String::from_utf8_lossy(bytes), "dvc.lock")
+/// Returns the lockfiles of a commit, if it has any.
+pub(super) fn recorded(
+    store: &Store,
+    commit: ObjectId,
+    inputs: &Inputs,
+) -> Result<Option<Lockfiles>> {
+    let texts = store.lockfile_texts_in(commit, &inputs.pipeline)?;
+    // Most often they are the workspace's, which have been read.
+    if texts == inputs.lockfile_texts {
+        return Ok(Some(inputs.lockfiles.clone()));
+    }
+    let parsed = parse_lockfiles(&texts)?;
+    Ok(Some(parsed).filter(|_| !texts.is_empty()))
 }
 
 impl Question<'_> {
@@ -249,18 +245,19 @@ impl Question<'_> {
             return Ok((!chain.is_empty()).then_some(0));
         }
         for (at, checkpoint) in chain.iter().enumerate() {
-            let lockfile = lockfile_of(self.store, checkpoint.id)?.unwrap_or_default();
-            if self.can_be_loaded(&lockfile)? {
+            let pipeline = &self.inputs.pipeline;
+            let lockfiles = self.store.lockfiles_in(checkpoint.id, pipeline)?;
+            if self.can_be_loaded(&lockfiles)? {
                 return Ok(Some(at));
             }
         }
         Ok(None)
     }
 
-    fn can_be_loaded(&self, lockfile: &Lockfile) -> Result<bool> {
+    fn can_be_loaded(&self, lockfiles: &Lockfiles) -> Result<bool> {
         let project = self.store.project()?;
         for stage in self.stages {
-            let Some(entry) = lockfile.stages.get(&stage.name) else {
+            let Some(entry) = lockfiles.entry(stage) else {
                 continue;
             };
             for output in stage

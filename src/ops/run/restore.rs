@@ -2,12 +2,13 @@
 //!
 //! Bytes that neither the cache nor a commit holds go to an undo entry first.
 
-use super::origin::{self, Origin};
+use super::inputs::Inputs;
+use super::origin::Origin;
 use crate::digest::{Format, PathDigest};
 use crate::error::{Context, Result};
 use crate::event::{Event, Events, RunMode};
 use crate::id::ObjectId;
-use crate::lockfile::{LockedHash, Lockfile};
+use crate::lockfile::{LockedHash, Lockfiles};
 use crate::ops::keep::keep;
 use crate::ops::reported;
 use crate::pipeline::{Output, OutputKind, Stage};
@@ -23,6 +24,8 @@ pub struct Restorer<'a> {
     pub store: &'a Store,
     /// Where contents come from.
     pub cache: &'a Cache,
+    /// The pipeline.
+    pub inputs: &'a Inputs,
     /// What the run goes on from.
     pub origin: &'a Origin,
     /// Which format an undo entry's objects get.
@@ -48,12 +51,12 @@ impl Step<'_> {
 }
 
 impl Restorer<'_> {
-    /// Restores the outputs of all checkpoint stages as `lockfile` has them. Returns what training will load: path and md5 of
+    /// Restores the outputs of all checkpoint stages as `lockfiles` have them. Returns what training will load: path and md5 of
     /// each checkpoint output.
     pub fn outputs(
         &self,
         stages: &[&Stage],
-        lockfile: &Lockfile,
+        lockfiles: &Lockfiles,
         events: &mut dyn Events,
     ) -> Result<Vec<(String, String)>> {
         let (mut steps, mut loads) = (Vec::new(), Vec::new());
@@ -66,7 +69,7 @@ impl Restorer<'_> {
             let mut outs: Vec<&Output> = stage.outs.iter().collect();
             outs.sort_by_key(|output| !output.checkpoint);
             for output in outs {
-                let hash = locked(lockfile, stage, output);
+                let hash = locked(lockfiles, stage, output);
                 let step = if hash.is_some() && !output.checkpoint && !goes_on {
                     // Of the step of a model that is not loaded.
                     Some(Step::Gone(output))
@@ -191,7 +194,7 @@ impl Restorer<'_> {
         if self.cache.digest(&here)?.is_some_and(is_it) {
             return Ok(None);
         }
-        let committed = origin::lockfile_of(self.store, baseline)?.unwrap_or_default();
+        let committed = self.store.lockfiles_in(baseline, &self.inputs.pipeline)?;
         let described = locked(&committed, stage, output) == Some(hash);
         Ok(match described {
             true => Some(Step::Tree(output, baseline)),
@@ -306,9 +309,9 @@ impl Restorer<'_> {
     }
 }
 
-/// Returns what `lockfile` has of an output.
-fn locked<'l>(lockfile: &'l Lockfile, stage: &Stage, output: &Output) -> Option<&'l LockedHash> {
-    let entry = lockfile.stages.get(&stage.name)?;
+/// Returns what `lockfiles` have of an output.
+fn locked<'l>(lockfiles: &'l Lockfiles, stage: &Stage, output: &Output) -> Option<&'l LockedHash> {
+    let entry = lockfiles.entry(stage)?;
     entry.out(stage.written(&output.path))?.hash.as_ref()
 }
 

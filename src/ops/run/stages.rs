@@ -7,7 +7,7 @@ use super::{Failure, Options, why};
 use crate::checkpoint::Status;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
-use crate::lockfile::Lockfile;
+use crate::lockfile::Lockfiles;
 use crate::ops::record::{Finish, Queue, StageFacts};
 use crate::pipeline::Stage;
 use crate::reason::Reason;
@@ -28,7 +28,7 @@ pub struct Stages<'a> {
     /// Pipeline and params.
     pub inputs: &'a Inputs,
     /// What the origin recorded; entries that did not change keep their form.
-    pub lockfile: &'a Lockfile,
+    pub lockfiles: &'a Lockfiles,
     /// Restores outputs.
     pub restorer: &'a Restorer<'a>,
     /// The variables that every stage gets.
@@ -58,7 +58,7 @@ impl Stages<'_> {
         self.pass_by(stages, runner);
         for stage in stages {
             let end = self.visit_one(stage, runner, classify);
-            outcome.take_or_fail(stage, end);
+            outcome.take_or_fail(&self.inputs.pipeline.shown(stage), end);
             outcome.interrupted_by(runner.interrupts.signal());
             if outcome.failure.is_some() {
                 break;
@@ -70,8 +70,8 @@ impl Stages<'_> {
     /// Has the recorder keep what the other stages made earlier: `dvc.lock` goes on describing it.
     fn pass_by(&self, visited: &[&Stage], runner: &mut Runner<'_, Queue>) {
         for stage in &self.inputs.pipeline.stages {
-            let is_visited = visited.iter().any(|visited| visited.name == stage.name);
-            if let (false, Some(entry)) = (is_visited, self.lockfile.stages.get(&stage.name)) {
+            let is_visited = visited.iter().any(|visited| visited.is(stage));
+            if let (false, Some(entry)) = (is_visited, self.lockfiles.entry(stage)) {
                 runner.recorder.skip_stage(StageFacts {
                     stage: stage.clone(),
                     entry: entry.clone(),
@@ -87,31 +87,29 @@ impl Stages<'_> {
         classify: &dyn Fn(&Path) -> WrittenFile,
     ) -> Result<StageEnd> {
         let cache = self.restorer.cache;
+        let shown = self.inputs.pipeline.shown(stage);
         let facts = facts::collect(
             self.project,
             cache,
             stage,
             &self.inputs.params,
-            self.lockfile,
+            self.lockfiles,
             self.restorer.format,
             facts::Missing::IsRefused,
         )?;
         let why = match self.options.force {
             true => vec![Reason::Forced],
-            false => why::reasons(self.project, cache, stage, &facts, self.lockfile)?,
+            false => why::reasons(self.project, cache, stage, &facts, self.lockfiles)?,
         };
         if why.is_empty() {
             runner.events.emit(Event::StageSkipped {
-                stage: stage.name.clone(),
+                stage: shown,
                 frozen: stage.frozen,
             });
             runner.recorder.skip_stage(facts);
             return Ok(StageEnd::Finished);
         }
-        runner.events.emit(Event::StageStarts {
-            stage: stage.name.clone(),
-            why,
-        });
+        runner.events.emit(Event::StageStarts { stage: shown, why });
         self.restorer.before_stage(stage, runner.events)?;
         let mut environment = self.environment.clone();
         if stage.has_checkpoint() {
@@ -177,7 +175,7 @@ impl Default for Outcome {
 
 impl Outcome {
     /// Takes over how a stage ended, or why it could not run.
-    pub fn take_or_fail(&mut self, stage: &Stage, end: Result<StageEnd>) {
+    pub fn take_or_fail(&mut self, stage: &str, end: Result<StageEnd>) {
         match end {
             Ok(end) => self.take(stage, end),
             Err(error) => self.fail(Failure::of(&error), None),
@@ -202,9 +200,8 @@ impl Outcome {
         self.failure = Some(failure);
     }
 
-    fn take(&mut self, stage: &Stage, end: StageEnd) {
+    fn take(&mut self, name: &str, end: StageEnd) {
         use std::os::unix::process::ExitStatusExt;
-        let name = &stage.name;
         let (message, exit) = match end {
             StageEnd::Finished => return,
             StageEnd::Interrupted => {

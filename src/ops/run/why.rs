@@ -1,7 +1,7 @@
 //! Whether a stage has to run, and why.
 
 use crate::error::Result;
-use crate::lockfile::Lockfile;
+use crate::lockfile::Lockfiles;
 use crate::ops::record::StageFacts;
 use crate::pipeline::Stage;
 use crate::reason::{self, Always, Difference, Reason};
@@ -17,12 +17,12 @@ pub fn reasons(
     cache: &Cache,
     stage: &Stage,
     facts: &StageFacts,
-    lockfile: &Lockfile,
+    lockfiles: &Lockfiles,
 ) -> Result<Vec<Reason>> {
     if stage.frozen {
         return Ok(Vec::new());
     }
-    let Some(old) = lockfile.stages.get(&stage.name) else {
+    let Some(old) = lockfiles.entry(stage) else {
         return Ok(vec![Reason::NotLocked]);
     };
     let mut reasons = reason::of_inputs(stage, old, &facts.entry);

@@ -6,11 +6,11 @@
 
 mod stage;
 
-use super::check::{self, Placed};
+use super::check::{self, Placed, Spot};
 use super::schema::File;
-use super::stage::Stage;
+use super::stage::{Stage, address};
 use super::template::{self, Sources};
-use super::{Pipeline, reports};
+use super::{PIPELINE_FILE, Pipeline, paths, reports};
 use crate::error::Result;
 use crate::yaml::read::{self, Node};
 
@@ -45,10 +45,15 @@ pub fn parse_in(text: &str, origin: &str, folder: &str, sources: &dyn Sources) -
 }
 
 /// Parses what `origin` is to say after a change; errors say what is wrong, without a line.
-pub fn parse_draft(text: &str, origin: &str, sources: &dyn Sources) -> Result<Pipeline> {
+pub fn parse_draft(
+    text: &str,
+    origin: &str,
+    folder: &str,
+    sources: &dyn Sources,
+) -> Result<Pipeline> {
     let file = File {
         origin,
-        folder: "",
+        folder,
         is_draft: true,
     };
     parse_file(text, file, sources)
@@ -70,21 +75,38 @@ pub fn written_stage(text: &str, origin: &str, name: &str) -> Result<Option<Stag
         .find(|(key, _)| key.as_str() == Some(name));
     match found {
         Some((key, node)) if node.get("cmd").is_some() && node.get("matrix").is_none() => {
-            stage::read(file, name, node, &mut Placed::new(key)).map(Some)
+            let mut place = Placed::new(Spot::of(file, key));
+            stage::read(file, (name, key), node, &mut place).map(Some)
         }
         _ => Ok(None),
     }
 }
 
 fn parse_file(text: &str, file: File<'_>, sources: &dyn Sources) -> Result<Pipeline> {
+    let (pipeline, placed) = parse_part(text, file, sources)?;
+    check::outputs(&pipeline.stages, &placed)?;
+    check::cycles(&pipeline.stages, &placed)?;
+    Ok(pipeline)
+}
+
+/// Parses one of the files of a project; that it fits the others is for [`super::project`] to check.
+pub(super) fn parse_part(
+    text: &str,
+    file: File<'_>,
+    sources: &dyn Sources,
+) -> Result<(Pipeline, Vec<Placed>)> {
     let written = read::parse(text, file.origin)?;
     if written.is_null() {
-        return Ok(Pipeline::default());
+        return Ok((Pipeline::default(), Vec::new()));
     }
     file.known_map(&written, "the file", TOP_KEYS)?;
     let resolved = template::resolve(file, &written, sources)?;
     let mut pipeline = Pipeline {
-        groups: resolved.groups,
+        groups: resolved
+            .groups
+            .iter()
+            .map(|group| address(&paths::below(file.folder, PIPELINE_FILE), group))
+            .collect(),
         vars: resolved.used,
         vars_files: resolved.files,
         ..Pipeline::default()
@@ -95,8 +117,8 @@ fn parse_file(text: &str, file: File<'_>, sources: &dyn Sources) -> Result<Pipel
         match key {
             "stages" => {
                 for (name, name_node, definition) in file.map(node, "'stages'")? {
-                    let mut place = Placed::new(name_node);
-                    let stage = stage::read(file, name, definition, &mut place)?;
+                    let mut place = Placed::new(Spot::of(file, name_node));
+                    let stage = stage::read(file, (name, name_node), definition, &mut place)?;
                     pipeline.stages.push(stage);
                     placed.push(place);
                 }
@@ -111,9 +133,11 @@ fn parse_file(text: &str, file: File<'_>, sources: &dyn Sources) -> Result<Pipel
             }
         }
     }
-    check::outputs(file, &pipeline.stages, &placed)?;
-    check::cycles(file, &pipeline.stages, &placed)?;
-    Ok(pipeline)
+    if !pipeline.stages.is_empty() {
+        let path = paths::below(file.folder, PIPELINE_FILE);
+        pipeline.files.push(path);
+    }
+    Ok((pipeline, placed))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! One entry of `stages`: its command, what it reads, what it writes.
 
-use super::super::check::Placed;
+use super::super::PIPELINE_FILE;
+use super::super::check::{Placed, Spot};
 use super::super::outputs::Paths;
 use super::super::paths;
 use super::super::schema::File;
@@ -30,15 +31,15 @@ const STAGE_KEYS: &[&str] = &[
 ];
 
 /// Reads one stage, and where its parts stand into `place`.
-pub(super) fn read<'n>(
+pub(super) fn read(
     file: File<'_>,
-    name: &str,
-    node: &'n Node,
-    place: &mut Placed<'n>,
+    (name, name_node): (&str, &Node),
+    node: &Node,
+    place: &mut Placed,
 ) -> Result<Stage> {
     let whole = format!("stage '{name}'");
     if name.is_empty() {
-        return Err(file.error(place.name, "a stage without a name"));
+        return Err(file.error(name_node, "a stage without a name"));
     }
     let entries = file.known_map(node, &whole, STAGE_KEYS)?;
     let find = |wanted| {
@@ -46,10 +47,11 @@ pub(super) fn read<'n>(
         entry.map(|(_, _, value)| *value)
     };
     let Some(command_node) = find("cmd") else {
-        return Err(file.error(place.name, format!("{whole} has no 'cmd'")));
+        return Err(file.error(name_node, format!("{whole} has no 'cmd'")));
     };
     let mut stage = Stage {
         name: name.to_owned(),
+        file: paths::below(file.folder, PIPELINE_FILE),
         cmd: command(file, command_node, &whole)?,
         ..Stage::default()
     };
@@ -68,7 +70,7 @@ pub(super) fn read<'n>(
             "deps" => {
                 for item in file.list(value, &what)? {
                     let path = paths.read(item, &what)?;
-                    place.inputs.push((path.clone(), item));
+                    place.inputs.push((path.clone(), Spot::of(file, item)));
                     if !stage.deps.contains(&path) {
                         stage.deps.push(path);
                     }
@@ -99,7 +101,9 @@ pub(super) fn read<'n>(
         stage.live = Some(live);
         outs.extend(written);
     }
-    (stage.outs, place.outs) = outs.into_iter().unzip();
+    let spots = outs.iter().map(|(_, node)| Spot::of(file, node));
+    place.outs = spots.collect();
+    stage.outs = outs.into_iter().map(|(out, _)| out).collect();
     stage.spellings = paths.spellings;
     let mut deps = std::mem::take(&mut stage.deps);
     deps.sort_by(|a, b| stage.written(a).cmp(stage.written(b)));
@@ -131,11 +135,11 @@ fn command(file: File<'_>, node: &Node, whole: &str) -> Result<Command> {
 }
 
 /// Reads `params`: keys of `params.yaml`, and `{file: [keys]}`; no keys mean the whole file.
-fn params<'n>(
+fn params(
     paths: &mut Paths<'_>,
-    node: &'n Node,
+    node: &Node,
     what: &str,
-    place: &mut Placed<'n>,
+    place: &mut Placed,
 ) -> Result<Vec<ParamsDependency>> {
     let file = paths.file;
     // by path: the keys, and whether the file is wanted as a whole
@@ -149,13 +153,13 @@ fn params<'n>(
                 let written = DEFAULT_PARAMS.to_owned();
                 paths.spellings.insert(path.clone(), written);
             }
-            place.inputs.push((path.clone(), item));
+            place.inputs.push((path.clone(), Spot::of(file, item)));
             files.entry(path).or_default().0.push(key);
             continue;
         }
         for (written, path_node, keys) in file.map(item, what)? {
             let path = paths.read(path_node, what)?;
-            place.inputs.push((path.clone(), path_node));
+            place.inputs.push((path.clone(), Spot::of(file, path_node)));
             let (all, whole) = files.entry(path).or_default();
             if keys.is_null() || keys.as_list().is_some_and(<[Node]>::is_empty) {
                 *whole = true;

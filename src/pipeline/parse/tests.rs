@@ -2,6 +2,7 @@ use super::super::stage::{Command, OutputKind};
 use super::super::template::Alone;
 use super::*;
 use crate::error::{Error, Kind};
+use crate::pipeline::project::Project;
 use crate::value::Value;
 use proptest::prelude::*;
 
@@ -231,9 +232,10 @@ datasets:
 fn takes_reports_of_a_file_in_a_folder() {
     let text =
         "params:\n- params.yaml\nmetrics:\n- metrics.json\nplots:\n- plots/metrics:\n    x: step\n";
-    let other = parse_in(text, "dvclive/dvc.yaml", "dvclive", &Alone).unwrap();
-    let mut pipeline = parsed("metrics: [dvclive/metrics.json]\n");
-    pipeline.absorb_reports(other);
+    let mut project = Project::new("");
+    project.add("dvc.yaml", "metrics: [dvclive/metrics.json]\n", &Alone);
+    project.add("dvclive/dvc.yaml", text, &Alone);
+    let pipeline = project.finish().unwrap();
     assert_eq!(pipeline.metric_files(), ["dvclive/metrics.json"]);
     assert_eq!(pipeline.params, ["dvclive/params.yaml"]);
     assert_eq!(pipeline.plots[0].files, ["dvclive/plots/metrics"]);

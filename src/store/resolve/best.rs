@@ -4,11 +4,10 @@ use crate::checkpoint::{Checkpoint, FileData, Note};
 use crate::error::{Context, Error, Result};
 use crate::experiment::Experiment;
 use crate::id::ObjectId;
-use crate::pipeline::{self, OutputKind};
+use crate::pipeline::OutputKind;
 use crate::revision::MetricChoice;
 use crate::store::Store;
 use crate::store::notes::NotesTree;
-use crate::store::sources::InTree;
 use crate::value::Value;
 use crate::yaml;
 use indexmap::IndexMap;
@@ -129,15 +128,7 @@ impl Store {
     /// A file that is not there or cannot be understood has no numbers, and so is no error.
     fn metrics_in_tree(&self, checkpoint: &Checkpoint) -> Result<IndexMap<String, FileData>> {
         let mut metrics = IndexMap::new();
-        let Some(text) = self.read_blob(checkpoint.tree, &self.tree_path("dvc.yaml"))? else {
-            return Ok(metrics);
-        };
-        let text = String::from_utf8_lossy(&text);
-        let sources = InTree {
-            store: self,
-            tree: checkpoint.tree,
-        };
-        let Ok(pipeline) = pipeline::parse::parse(&text, "dvc.yaml", &sources) else {
+        let Ok(pipeline) = self.pipeline_in(checkpoint.tree) else {
             return Ok(metrics);
         };
         let outs = pipeline.stages.iter().flat_map(|stage| &stage.outs);

@@ -1,0 +1,78 @@
+//! The `dvc.lock` files of a project: one beside each `dvc.yaml` with stages.
+
+use super::{LockEntry, Lockfile};
+use crate::error::Result;
+use crate::pipeline::Stage;
+use std::collections::BTreeMap;
+
+/// The `dvc.lock` files of a project by their paths, relative to its root.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Lockfiles(BTreeMap<String, Lockfile>);
+
+impl Lockfiles {
+    /// Takes a file; `path` is relative to the project's root.
+    pub fn insert(&mut self, path: impl Into<String>, lockfile: Lockfile) {
+        self.0.insert(path.into(), lockfile);
+    }
+
+    /// Parses texts by path.
+    pub fn parse<'t>(texts: impl IntoIterator<Item = (&'t str, &'t str)>) -> Result<Self> {
+        let files = texts.into_iter();
+        let parsed = files.map(|(path, text)| Ok((path.to_owned(), Lockfile::parse(text, path)?)));
+        Ok(Lockfiles(parsed.collect::<Result<_>>()?))
+    }
+
+    /// Returns what is recorded of a stage.
+    pub fn entry(&self, stage: &Stage) -> Option<&LockEntry> {
+        self.0.get(&stage.lock_file())?.stages.get(&stage.name)
+    }
+
+    /// Records a stage in the file beside its `dvc.yaml`: see [`Lockfile::set`].
+    pub fn set(&mut self, stage: &Stage, entry: LockEntry) {
+        let file = self.0.entry(stage.lock_file()).or_default();
+        file.set(&stage.name, entry);
+    }
+
+    /// Returns what is written: by path the text of each file.
+    pub fn texts(&self) -> BTreeMap<String, String> {
+        let files = self.0.iter();
+        files
+            .map(|(path, file)| (path.clone(), file.to_text()))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_stage_is_recorded_beside_its_file() {
+        let stage = |file: &str| Stage {
+            name: "a".to_owned(),
+            file: file.to_owned(),
+            ..Stage::default()
+        };
+        let entry = |cmd: &str| LockEntry {
+            cmd: Some(cmd.into()),
+            ..LockEntry::default()
+        };
+        let mut files = Lockfiles::default();
+        files.set(&stage("dvc.yaml"), entry("one"));
+        files.set(&stage("sub/dvc.yaml"), entry("two"));
+        assert_eq!(files.entry(&stage("dvc.yaml")), Some(&entry("one")));
+        assert_eq!(files.entry(&stage("sub/dvc.yaml")), Some(&entry("two")));
+        assert_eq!(files.entry(&stage("other/dvc.yaml")), None);
+        let texts = files.texts();
+        assert_eq!(
+            texts.keys().collect::<Vec<_>>(),
+            ["dvc.lock", "sub/dvc.lock"]
+        );
+        assert_eq!(
+            texts["sub/dvc.lock"],
+            "schema: '2.0'\nstages:\n  a:\n    cmd: two\n"
+        );
+        let texts = texts.iter().map(|(path, text)| (&**path, &**text));
+        assert_eq!(Lockfiles::parse(texts).unwrap(), files);
+    }
+}
