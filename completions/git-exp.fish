@@ -82,11 +82,14 @@ complete -c git-exp -n "__fish_git_exp_using_subcommand stage; and __fish_seen_s
 complete -c git-exp -n "__fish_git_exp_using_subcommand run" -s n -l name -d 'Name a new experiment or a fork' -r
 complete -c git-exp -n "__fish_git_exp_using_subcommand run" -s S -l set-param -d 'Set a param before the run: \'[<file>:]<key>=<value>\' (can be repeated)' -r
 complete -c git-exp -n "__fish_git_exp_using_subcommand run" -s M -l message -d 'Use this as the message of the checkpoints' -r
+complete -c git-exp -n "__fish_git_exp_using_subcommand run" -s r -l rev -d 'Go on from this checkpoint, or start at this commit, instead of the workspace; with \'--temp\'' -r
+complete -c git-exp -n "__fish_git_exp_using_subcommand run" -s C -l copy-paths -d 'Take this file or folder along, which neither git nor the cache has; with \'--temp\' (can be repeated)' -r -F
 complete -c git-exp -n "__fish_git_exp_using_subcommand run" -s f -l force -d 'Run stages that did not change too, and replace an experiment of the same name'
 complete -c git-exp -n "__fish_git_exp_using_subcommand run" -l reset -d 'Start anew from HEAD: checkpoint outputs are removed first'
 complete -c git-exp -n "__fish_git_exp_using_subcommand run" -s s -l single-item -d 'Run the named stages only, not what they depend on'
 complete -c git-exp -n "__fish_git_exp_using_subcommand run" -l downstream -d 'Run the named stages and all that depend on them'
 complete -c git-exp -n "__fish_git_exp_using_subcommand run" -l dry -d 'Say what would run and why, and change nothing'
+complete -c git-exp -n "__fish_git_exp_using_subcommand run" -l temp -d 'Run in a worktree of its own, which goes when the run is over; the workspace stays as it is'
 complete -c git-exp -n "__fish_git_exp_using_subcommand run" -s q -l quiet -d 'Print results and errors, no status'
 complete -c git-exp -n "__fish_git_exp_using_subcommand run" -s v -l verbose -d 'Print more about what is done'
 complete -c git-exp -n "__fish_git_exp_using_subcommand run" -l version -d 'Print the version'

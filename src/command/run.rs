@@ -4,10 +4,11 @@ use crate::cli::Context;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events, RunMode, RunStart};
 use crate::id::{ObjectId, short};
-use crate::ops::run::{self, Options, Report};
+use crate::ops::run::{self, Isolation, Options, Report};
 use crate::pipeline::Reach;
 use crate::ui::out::Out;
 use crate::ui::{reasons, shell};
+use std::path::PathBuf;
 
 /// Run the pipeline and save checkpoints
 ///
@@ -27,6 +28,14 @@ use crate::ui::{reasons, shell};
 /// params differ; a new experiment starts at HEAD.
 ///
 /// Ctrl-C ends the run after what was signalled has been saved; a second Ctrl-C kills training.
+///
+/// With --temp, the run has a linked worktree of its own, below '.git', and the cache of this one. The
+/// workspace is read when it starts and never written: tracked files as they are, untracked code by the
+/// rules of exp.untracked, params as --set-param has them, and cached data that the stages need. What
+/// else is needed is named with --copy-paths. The experiment's checkpoints are what stays;
+/// 'git exp apply' brings one into the workspace. Any number of such runs may be at work at once,
+/// beside one in the workspace. What a killed one has left, the next command that writes finishes and
+/// removes. --rev names a checkpoint to go on from, or a commit to start at, in place of the workspace.
 #[derive(Debug, clap::Parser)]
 #[command(name = "git-exp-run", bin_name = "git exp run")]
 pub struct Args {
@@ -57,6 +66,26 @@ pub struct Args {
     /// Say what would run and why, and change nothing
     #[arg(long)]
     dry: bool,
+    /// Run in a worktree of its own, which goes when the run is over; the workspace stays as it is
+    #[arg(long)]
+    temp: bool,
+    /// Go on from this checkpoint, or start at this commit, instead of the workspace; with '--temp'
+    #[arg(
+        short,
+        long,
+        value_name = "revision",
+        requires = "temp",
+        conflicts_with = "reset"
+    )]
+    rev: Option<String>,
+    /// Take this file or folder along, which neither git nor the cache has; with '--temp' (can be repeated)
+    #[arg(
+        short = 'C',
+        long = "copy-paths",
+        value_name = "path",
+        requires = "temp"
+    )]
+    copy_paths: Vec<PathBuf>,
     /// Go on from this checkpoint, which 'git exp resume' has just put into the workspace
     #[arg(long, value_name = "checkpoint", hide = true, conflicts_with = "reset")]
     from: Option<ObjectId>,
@@ -88,6 +117,15 @@ pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
         from: args.from,
     };
     let store = ctx.store()?;
+    if args.temp {
+        let isolation = Isolation {
+            revision: args.rev,
+            copy_paths: args.copy_paths,
+        };
+        return present(&ctx.out, |events| {
+            run::run_isolated(store, &options, &isolation, events)
+        });
+    }
     present(&ctx.out, |events| run::run(store, &options, events))
 }
 
@@ -186,7 +224,10 @@ fn summarise(out: &Out, report: &Report) {
         if let Some(failure) = &report.failure
             && failure.kind == Kind::StageFailed
         {
-            out.status("no checkpoint was saved; what training wrote is in the workspace");
+            out.status(match report.elsewhere {
+                true => "no checkpoint was saved; what training wrote went with its worktree",
+                false => "no checkpoint was saved; what training wrote is in the workspace",
+            });
         }
         return;
     };
@@ -212,7 +253,12 @@ fn summarise(out: &Out, report: &Report) {
     );
     line(
         out,
-        "Experiment results have been applied to your workspace.",
+        &match report.elsewhere {
+            true => format!(
+                "\nTo apply the results of the experiment to your workspace run:\n\n\tgit exp apply {experiment}"
+            ),
+            false => "Experiment results have been applied to your workspace.".to_owned(),
+        },
     );
     line(
         out,

@@ -1,6 +1,7 @@
 //! The right to change this worktree's files: nobody trains in it, and nothing is half done.
 
 use super::record;
+use super::sweep::sweep;
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::experiment::{ExperimentName, experiment_ref};
@@ -28,6 +29,17 @@ pub fn claim(store: &Store, doing: &str, events: &mut dyn Events) -> Result<RunL
         .hint("git exp resume --attach")
         .hint(format!("kill {}", child.pid)));
     }
+    finish_killed(store, record, events)?;
+    sweep(store, events);
+    Ok(lock)
+}
+
+/// Finishes what a kill cut off in this worktree, whose lock the caller holds and where nobody trains.
+pub(super) fn finish_killed(
+    store: &Store,
+    record: Option<Running>,
+    events: &mut dyn Events,
+) -> Result<()> {
     store.clear_stale_locks()?;
     store.clear_leftovers()?;
     store.recover()?;
@@ -36,8 +48,7 @@ pub fn claim(store: &Store, doing: &str, events: &mut dyn Events) -> Result<RunL
         // It would make the dead run look alive under our lock.
         store.set_run_record(None)?;
     }
-    record::recover(store, events)?;
-    Ok(lock)
+    record::recover(store, events)
 }
 
 /// Makes the newest checkpoint of a run that was killed the resume point: the kill may have come

@@ -23,4 +23,5 @@ pub mod run;
 pub mod stage;
 pub mod state;
 pub mod status;
+mod sweep;
 pub mod undo;

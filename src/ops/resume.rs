@@ -78,7 +78,11 @@ fn last(store: &Store) -> Result<(String, Resolved)> {
     Ok((short(&point.checkpoint), target))
 }
 
-fn point_of(store: &Store, word: &str, target: &Resolved) -> Result<(ResumePoint, Experiment)> {
+pub(super) fn point_of(
+    store: &Store,
+    word: &str,
+    target: &Resolved,
+) -> Result<(ResumePoint, Experiment)> {
     let Some(experiment) = &target.experiment else {
         return Err(
             Error::refused(format!("'{word}' is not a checkpoint of an experiment"))

@@ -298,6 +298,7 @@ mod tests {
             checkpoints: true,
             sync: false,
             stop_on_error: false,
+            temporary: false,
             // Called in the middle of a capture, with what was written.
             classify: &|path| {
                 if path == Path::new("log") {

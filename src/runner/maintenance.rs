@@ -19,7 +19,10 @@ pub fn start_if_due(store: &Store) {
     }
     let mut git = Command::new("git");
     git.args(["maintenance", "run", "--auto", "--quiet"])
-        .current_dir(store.worktree());
+        .current_dir(match store.is_temporary() {
+            true => store.common_dir(),
+            false => store.worktree(),
+        });
     git.stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

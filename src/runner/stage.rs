@@ -68,6 +68,8 @@ pub struct StageRun<'a> {
     pub sync: bool,
     /// End the command when a checkpoint cannot be saved.
     pub stop_on_error: bool,
+    /// Whether the work tree goes when the run is over.
+    pub temporary: bool,
     /// What a written tracked file is to a checkpoint.
     pub classify: &'a dyn Fn(&Path) -> WrittenFile,
 }

@@ -22,8 +22,12 @@ impl<R: Recorder> Runner<'_, R> {
             .map(|path| format!("'{path}'"))
             .collect();
         if !unsaved.is_empty() {
+            let fate = match run.temporary {
+                true => "not kept",
+                false => "in the workspace only",
+            };
             self.events.emit(Event::Status(format!(
-                "written after the last checkpoint, and in the workspace only: {}",
+                "written after the last checkpoint, and {fate}: {}",
                 unsaved.join(", ")
             )));
         }

@@ -255,7 +255,7 @@ fn shared_dirs(env: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
 }
 
 /// Returns `text` with `dir` in its `[cache]` section, which is appended if there is none.
-fn with_cache_dir(text: &str, dir: &str) -> String {
+pub(super) fn with_cache_dir(text: &str, dir: &str) -> String {
     let entry = format!("    dir = \"{dir}\"\n");
     let mut new = String::new();
     let mut done = false;

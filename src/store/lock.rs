@@ -28,7 +28,12 @@ pub struct RunLock {
 impl RunLock {
     /// Takes this worktree's run lock (`<git dir>/git-exp/run.lock`), or returns `None` when a run holds it.
     pub fn try_take(store: &Store) -> Result<Option<Self>> {
-        let path = store.git_dir.join(LOCK);
+        Self::try_take_in(&store.git_dir)
+    }
+
+    /// Takes that of the worktree whose git directory this is.
+    pub(super) fn try_take_in(git_dir: &Path) -> Result<Option<Self>> {
+        let path = git_dir.join(LOCK);
         take(&path).context(|| format!("cannot lock '{}'", path.display()))
     }
 }

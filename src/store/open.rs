@@ -67,13 +67,49 @@ impl Store {
             Some(text) => config::parse_parameters(text)?,
             None => Vec::new(),
         };
-        let mut repo = discover(&start, environment, &parameters)?;
+        let repo = discover(&start, environment, &parameters)?;
+        Self::of_repository(repo, &start, environment, &parameters)
+    }
+
+    /// Opens the linked worktree at `top` from a folder in it, whatever `GIT_DIR` and friends say.
+    pub(super) fn open_linked(top: &Path, folder: &str) -> Result<Self> {
+        let environment = Environment {
+            git_dir: false,
+            work_tree: false,
+            ..Environment::of_process()
+        };
+        let parameters = match &environment.config_parameters {
+            Some(text) => config::parse_parameters(text)?,
+            None => Vec::new(),
+        };
+        let doing = || format!("cannot open the worktree '{}'", top.display());
+        let options = options(&overrides(&parameters)).with(gix::sec::Trust::Full);
+        let repo = gix::ThreadSafeRepository::open_opts(top, options)
+            .context(doing)?
+            .to_thread_local();
+        // It would be that of the worktree that we were started in.
+        if std::env::var_os("GIT_INDEX_FILE").is_some() {
+            return Err(Error::refused(
+                "a temporary worktree has an index of its own, and GIT_INDEX_FILE names another one",
+            ));
+        }
+        let start = top.join(folder);
+        let start = fs_err::canonicalize(&start).context(doing)?;
+        Self::of_repository(repo, &start, &environment, &parameters)
+    }
+
+    fn of_repository(
+        mut repo: gix::Repository,
+        start: &Path,
+        environment: &Environment,
+        parameters: &[config::Parameter],
+    ) -> Result<Self> {
         repo.make_paths_absolute()
             .context(|| "cannot find the repository".to_owned())?;
-        check_trust(&repo, &start)?;
+        check_trust(&repo, start)?;
         check_format(&repo)?;
         repo.clear_namespace();
-        apply_unusual_parameters(&mut repo, &parameters)?;
+        apply_unusual_parameters(&mut repo, parameters)?;
 
         let git_dir = canonical(repo.git_dir())?;
         let common_dir = canonical(repo.common_dir())?;
@@ -86,17 +122,17 @@ impl Store {
         }
         if environment.git_dir && !environment.work_tree && !has_configured_worktree(&repo) {
             // git takes the current directory as the top of the work tree then; gix takes the parent of '.git'.
-            repo.set_workdir(start.clone())
+            repo.set_workdir(start.to_owned())
                 .context(|| format!("cannot read '{}'", start.display()))?;
         }
-        let worktree = canonical(repo.workdir().unwrap_or(&start))?;
+        let worktree = canonical(repo.workdir().unwrap_or(start))?;
         repo.set_workdir(worktree.clone())
             .context(|| format!("cannot read '{}'", worktree.display()))?;
         let inside = start.starts_with(&worktree) && !start.starts_with(&git_dir);
         if !inside && !environment.work_tree {
             return Err(Error::refused("this operation must be run in a work tree"));
         }
-        let project = find_project(if inside { &start } else { &worktree }, &worktree);
+        let project = find_project(if inside { start } else { &worktree }, &worktree);
         let prefix = match &project {
             Some(project) => prefix_of(project, &worktree)?,
             None => String::new(),
@@ -121,19 +157,7 @@ fn discover(
     environment: &Environment,
     parameters: &[config::Parameter],
 ) -> Result<gix::Repository> {
-    let overrides: Vec<BString> = parameters
-        .iter()
-        .filter(|(key, _)| config::fits_override(key.as_bstr()))
-        .map(|(key, value)| match value {
-            Some(value) => {
-                let mut text = key.clone();
-                text.push(b'=');
-                text.push_str(value);
-                text
-            }
-            None => key.clone(),
-        })
-        .collect();
+    let overrides = overrides(parameters);
     let trust = gix::sec::trust::Mapping {
         full: options(&overrides).with(gix::sec::Trust::Full),
         reduced: options(&overrides).with(gix::sec::Trust::Reduced),
@@ -165,6 +189,23 @@ fn discover(
         Err(error) => Err(error)
             .context(|| format!("cannot open the git repository at '{}'", start.display())),
     }
+}
+
+/// Returns what `git -c` sets, as gix takes it.
+fn overrides(parameters: &[config::Parameter]) -> Vec<BString> {
+    let fitting = parameters.iter();
+    let fitting = fitting.filter(|(key, _)| config::fits_override(key.as_bstr()));
+    fitting
+        .map(|(key, value)| match value {
+            Some(value) => {
+                let mut text = key.clone();
+                text.push(b'=');
+                text.push_str(value);
+                text
+            }
+            None => key.clone(),
+        })
+        .collect()
 }
 
 fn check_trust(repo: &gix::Repository, start: &Path) -> Result<()> {

@@ -216,7 +216,11 @@ impl Store {
     }
 
     /// Returns how this worktree is called under `refs/git-exp/undo/`.
-    fn undo_worktree(&self) -> String {
+    pub(super) fn undo_worktree(&self) -> String {
+        // What a temporary worktree replaces, people look for where they asked for it.
+        if let Some(asked_in) = self.made_for() {
+            return asked_in;
+        }
         if self.git_dir == self.common_dir {
             return "main".to_string();
         }

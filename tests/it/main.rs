@@ -33,6 +33,7 @@ mod init;
 mod interop;
 mod interop_show;
 mod interrupts;
+mod isolated;
 mod killed;
 mod layers;
 mod layout;

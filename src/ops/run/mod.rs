@@ -9,6 +9,7 @@ mod code;
 mod dry;
 mod facts;
 mod inputs;
+mod isolated;
 mod links;
 mod origin;
 mod restore;
@@ -18,6 +19,7 @@ mod why;
 
 pub use attach::attach;
 pub(crate) use dry::say_all;
+pub use isolated::{Isolation, run_isolated};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::{Event, Events, RunMode, RunStart};
@@ -77,6 +79,8 @@ pub struct Report {
     pub checkpoints: u64,
     /// Paths in which the newest checkpoint differs from HEAD, for `git add`.
     pub to_add: Vec<String>,
+    /// Whether the workspace has nothing of it.
+    pub elsewhere: bool,
     /// What failed, as the error to end with after the summary.
     pub failure: Option<Failure>,
 }
@@ -100,6 +104,11 @@ pub fn run(store: &Store, options: &Options, events: &mut dyn Events) -> Result<
     }
     store.project()?;
     let _lock = claim::claim(store, "run", events)?;
+    run_claimed(store, options, events)
+}
+
+/// As [`run`], for a caller that holds this worktree's run lock.
+fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Result<Report> {
     let project = store.project()?.to_owned();
     let from = match options.from {
         Some(checkpoint) => Some(resume_point(store, checkpoint)?),

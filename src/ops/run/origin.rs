@@ -105,6 +105,7 @@ impl Origin {
             ..
         } = *question;
         if tip == Some(from.id)
+            && !question.grows_elsewhere(&point_name)?
             && !code::is_changed(
                 store,
                 scanner,
@@ -196,6 +197,18 @@ pub(super) fn recorded(
 }
 
 impl Question<'_> {
+    /// Whether a run of another worktree adds to this experiment, or training that outlived one does.
+    fn grows_elsewhere(&self, name: &ExperimentName) -> Result<bool> {
+        let (store, baseline) = (self.store, self.baseline);
+        let mut runs = store.running()?;
+        runs.extend(store.orphans()?);
+        Ok(runs.iter().any(|run| {
+            run.name == name.as_str()
+                && run.baseline == baseline
+                && run.worktree != store.worktree()
+        }))
+    }
+
     fn new_chain(&self) -> Result<Origin> {
         let experiment = self.fresh(self.baseline, 1)?;
         Ok(Origin {

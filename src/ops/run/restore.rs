@@ -228,6 +228,10 @@ impl Restorer<'_> {
         steps: impl Iterator<Item = &'s Step<'s>>,
         events: &mut dyn Events,
     ) -> Result<()> {
+        // All that is there is a copy.
+        if self.store.is_temporary() {
+            return Ok(());
+        }
         let (mut files, mut cached): (Vec<BString>, Vec<BString>) = (Vec::new(), Vec::new());
         for step in steps {
             let output = step.output();

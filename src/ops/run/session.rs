@@ -157,6 +157,7 @@ impl Session<'_> {
             tip: recorded.tip,
             checkpoints: recorded.count,
             to_add,
+            elsewhere: false,
             failure,
         })
     }

@@ -142,6 +142,7 @@ pub(super) fn stage_run<'a>(
         checkpoints: stage.has_checkpoint(),
         sync: store.settings().sync,
         stop_on_error: store.settings().stop_on_error,
+        temporary: store.is_temporary(),
         classify,
     }
 }

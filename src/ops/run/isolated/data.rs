@@ -1,0 +1,58 @@
+//! Cached data that the stages of an isolated run need, out of the cache.
+
+use crate::error::{Context, Result};
+use crate::id::ObjectId;
+use crate::ops::outputs::Outputs;
+use crate::pipeline::{Stage, paths};
+use crate::store::Store;
+use crate::store::bstr::{BString, ByteSlice};
+use crate::store::objects::{Batch, EntryKind};
+use crate::store::scan::FileState;
+
+/// Puts the data that `stages` read, and what they wrote before, where `dvc.lock` and `.dvc` files say.
+///
+/// Checkpoint outputs are left to the run, which knows of which checkpoint they have to be. What the
+/// cache does not have is left out: it may not be needed.
+pub fn check_out(own: &Store, tree: ObjectId, stages: &[&Stage]) -> Result<()> {
+    let mut files = own.files(tree)?;
+    let lockfile = own.tree_path("dvc.lock");
+    match fs_err::read(own.worktree().join(&lockfile)) {
+        Ok(bytes) => {
+            let state = FileState {
+                kind: EntryKind::Blob,
+                id: Batch::new(own).blob(&bytes)?,
+            };
+            files.insert(BString::from(lockfile), state);
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).context(|| "cannot read 'dvc.lock'".to_owned()),
+    }
+    let cache = own.cache()?;
+    let outputs = Outputs::read(own, &files, &|_| false)?;
+    for (path, hash) in &outputs.cached {
+        let (Some(hash), Ok(text)) = (hash, path.to_str()) else {
+            continue;
+        };
+        let inner = text.strip_prefix(own.prefix());
+        if !inner.is_some_and(|inner| stages.iter().any(|stage| needs(stage, inner))) {
+            continue;
+        }
+        let place = own.worktree().join(text);
+        if cache.missing(hash.format, &hash.md5)?.is_empty() {
+            cache.materialise(hash.format, &hash.md5, hash.isexec, &place)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the stage reads or writes what is at `path`, or below it, or above it.
+fn needs(stage: &Stage, path: &str) -> bool {
+    let overlaps = |other: &str| paths::is_within(path, other) || paths::is_within(other, path);
+    let restored = |out: &&crate::pipeline::Output| stage.has_checkpoint() && out.path == path;
+    stage.deps.iter().any(|dep| overlaps(dep))
+        || stage
+            .outs
+            .iter()
+            .filter(|out| !restored(out))
+            .any(|out| overlaps(&out.path))
+}
