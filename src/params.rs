@@ -6,6 +6,8 @@ mod assign;
 mod assignment;
 mod file;
 mod json;
+#[cfg(test)]
+mod tests;
 mod toml;
 
 pub use assign::assign;

@@ -390,7 +390,7 @@ mod tests {
             ),
             (
                 &["p.toml:train.opt.name=y"],
-                "# top\nlr = 0.1 # rate\n\n[train]\nl = [1, 2] # list\nopt.name = \"y\"\n",
+                "# top\nlr = 0.1 # rate\n\n[train]\nl = [1, 2] # list\nopt.name = 'y'\n",
             ),
             (
                 &["p.toml:+train.new={a:1}"],
@@ -398,7 +398,7 @@ mod tests {
             ),
             (
                 &["p.toml:~lr"],
-                "\n[train]\nl = [1, 2] # list\nopt.name = 'x'\n",
+                "# top\n\n[train]\nl = [1, 2] # list\nopt.name = 'x'\n",
             ),
         ];
         for (assignments, expected) in cases {

@@ -455,15 +455,22 @@ fn scrap() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn any_text_parses_or_fails(text in ".{0,200}") {
-        let _ = parse(&text, "dvc.yaml", &Alone);
+        if let Err(error) = parse(&text, "dvc.yaml", &Alone) {
+            prop_assert!(error.chain().contains("'dvc.yaml', line "), "{}", error.chain());
+        }
     }
 
     #[test]
     fn any_scrap_of_a_pipeline_parses_or_fails(text in scrap()) {
-        if let Ok(pipeline) = parse(&text, "dvc.yaml", &Alone) {
-            let order = pipeline.order(&[]).unwrap();
-            prop_assert_eq!(order.len(), pipeline.stages.len());
-            let _ = (pipeline.metric_files(), pipeline.param_files(), pipeline.plot_entries());
+        match parse(&text, "dvc.yaml", &Alone) {
+            Ok(pipeline) => {
+                let order = pipeline.order(&[]).unwrap();
+                prop_assert_eq!(order.len(), pipeline.stages.len());
+                let _ = (pipeline.metric_files(), pipeline.param_files(), pipeline.plot_entries());
+            }
+            Err(error) => {
+                prop_assert!(error.chain().contains("line "), "{}", error.chain());
+            }
         }
     }
 }
