@@ -49,6 +49,13 @@ pub enum Event {
         /// Whether it is never run.
         frozen: bool,
     },
+    /// What a `.dvc` file tracks was looked at.
+    DataChecked {
+        /// Its path, relative to where the user stands.
+        file: String,
+        /// Whether something else is tracked now, and was recorded.
+        changed: bool,
+    },
     /// A `dvc.lock` was written; `created` if it was not there.
     LockfileWritten {
         /// Its path, relative to where the user stands.

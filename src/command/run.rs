@@ -20,6 +20,10 @@ use std::path::PathBuf;
 /// (of the nearest one above, where there is none), with what they need of others; a stage of another
 /// file is '<dir>/dvc.yaml:<stage>', and '<dir>/dvc.yaml' stands for all of a file.
 ///
+/// What '.dvc' files track is looked at before the stages run, as 'dvc exp run' does it: data that was
+/// changed is put into the cache and recorded in its '.dvc' file, data that is missing comes from the
+/// cache. Imports are used as they are and never fetched.
+///
 /// Templates in 'dvc.yaml' ('${}' with 'vars', 'foreach' and 'matrix') mean what they mean to DVC 3.
 /// A generated stage is called '<name>@<key>', and '<name>' stands for all of them.
 ///
@@ -188,6 +192,13 @@ pub(super) fn say(out: &Out, event: Event) {
             stage,
             frozen: true,
         } => line(out, &format!("Stage '{stage}' is frozen, skipping")),
+        Event::DataChecked { file, changed } => line(
+            out,
+            &match changed {
+                true => format!("'{file}' changed, recording what it tracks"),
+                false => format!("'{file}' didn't change, skipping"),
+            },
+        ),
         Event::LockfileWritten { path, created } => {
             let verb = if created { "Generating" } else { "Updating" };
             line(out, &format!("{verb} lock file '{path}'"))

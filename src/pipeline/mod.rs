@@ -5,6 +5,7 @@
 //! the disk.
 
 mod check;
+pub mod data;
 pub mod draft;
 pub mod edit;
 
@@ -20,8 +21,9 @@ mod select;
 pub mod stage;
 pub mod template;
 
+pub use data::DataFile;
 pub use reported::Reported;
-pub use select::Reach;
+pub use select::{Reach, reads};
 pub use stage::{Command, Live, Output, OutputKind, ParamsDependency, Stage};
 
 use crate::value::{Map, Value};
@@ -39,6 +41,8 @@ pub struct Pipeline {
     pub files: Vec<String>,
     /// The stages in the order of the file, generated ones where their group stands.
     pub stages: Vec<Stage>,
+    /// The `.dvc` files, in the order in which they are found.
+    pub data: Vec<DataFile>,
     /// The addresses of `foreach` and `matrix` groups; their stages are `name@key`.
     pub groups: Vec<String>,
     /// What templates of stages take from files: by file the values under their dotted names.
@@ -111,6 +115,15 @@ impl Pipeline {
             outs.any(|out| paths::is_within(path, &out.path))
         };
         self.stages.iter().find(writes)
+    }
+
+    /// Returns the `.dvc` file that tracks `path`, a folder above it, or something in it.
+    pub fn data_of(&self, path: &str) -> Option<&DataFile> {
+        let tracks = |data: &&DataFile| {
+            let mut outs = data.stage.outs.iter();
+            outs.any(|out| paths::is_within(path, &out.path) || paths::is_within(&out.path, path))
+        };
+        self.data.iter().find(tracks)
     }
 
     /// Lists the stages that a stage reads from, in the order of the file; none for a frozen one.

@@ -1,4 +1,4 @@
-//! The `dvc.yaml` files of a project as one pipeline.
+//! The `dvc.yaml` and `.dvc` files of a project as one pipeline.
 //!
 //! Files are added from the root downwards. Two that do not fit each other, an output of one inside an
 //! output of another, a cycle through both, are refused with the place in each.
@@ -8,7 +8,7 @@ use super::parse;
 use super::paths;
 use super::schema::File;
 use super::template::Sources;
-use super::{PIPELINE_FILE, Pipeline, TopPlot};
+use super::{PIPELINE_FILE, Pipeline, Stage, TopPlot, data};
 use crate::error::{Error, Result};
 
 /// The files of a project while they are being read.
@@ -16,12 +16,19 @@ use crate::error::{Error, Result};
 pub struct Project {
     pipeline: Pipeline,
     placed: Vec<Placed>,
+    data_placed: Vec<Placed>,
     damaged: Vec<(String, Error)>,
 }
 
-/// Whether a file of this path describes stages.
-pub fn is_project_file(path: &str) -> bool {
+/// Whether a file of this path is called `dvc.yaml`.
+pub fn is_pipeline_file(path: &str) -> bool {
     path.rsplit('/').next() == Some(PIPELINE_FILE)
+}
+
+/// Whether a file of this path is called `<something>.dvc`.
+pub fn is_data_file(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.ends_with(data::SUFFIX) && name != data::SUFFIX
 }
 
 impl Project {
@@ -46,18 +53,25 @@ impl Project {
             folder: paths::folder(path),
             is_draft: false,
         };
-        match parse::parse_part(text, file, sources) {
-            Ok((pipeline, placed)) => {
+        let added = match is_data_file(path) {
+            true => data::parse(text, file).map(|(data, place)| {
+                self.data_placed.push(place);
+                self.pipeline.data.push(data);
+            }),
+            false => parse::parse_part(text, file, sources).map(|(pipeline, placed)| {
                 self.placed.extend(placed);
                 self.pipeline.absorb(pipeline);
-            }
-            Err(error) => self.damaged.push((path.to_owned(), error)),
+            }),
+        };
+        if let Err(error) = added {
+            self.damaged.push((path.to_owned(), error));
         }
     }
 
     /// Whether `folder` is an output: what lies in it describes nothing.
     pub fn is_output(&self, folder: &str) -> bool {
-        let mut outs = self.pipeline.stages.iter().flat_map(|stage| &stage.outs);
+        let data = self.pipeline.data.iter().map(|data| &data.stage);
+        let mut outs = (self.pipeline.stages.iter().chain(data)).flat_map(|stage| &stage.outs);
         outs.any(|out| out.path == folder)
     }
 
@@ -70,7 +84,11 @@ impl Project {
         if let Some((_, error)) = damaged.find(|(path, _)| !reporting.contains(path)) {
             return Err(error);
         }
-        check::outputs(&self.pipeline.stages, &self.placed)?;
+        // what is added is written as what stages write: at one place only
+        let data = self.pipeline.data.iter().map(|data| data.stage.clone());
+        let all: Vec<Stage> = self.pipeline.stages.iter().cloned().chain(data).collect();
+        let placed: Vec<Placed> = [&self.placed[..], &self.data_placed].concat();
+        check::outputs(&all, &placed)?;
         check::cycles(&self.pipeline.stages, &self.placed)?;
         Ok(self.pipeline)
     }

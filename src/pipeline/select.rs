@@ -1,9 +1,9 @@
 //! Which stages a run visits, and in which order; what a target names.
 
 use super::graph::{self, Walk};
-use super::project::is_project_file;
+use super::project::{is_data_file, is_pipeline_file};
 use super::stage::address as address_of;
-use super::{PIPELINE_FILE, Pipeline, Stage, paths, template};
+use super::{DataFile, PIPELINE_FILE, Pipeline, Stage, paths, template};
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
 
@@ -53,7 +53,18 @@ impl Pipeline {
                 }
                 mark(&followed, &starts(&wanted), &mut wanted);
             }
-            Reach::Downstream => mark(&graph::reversed(&all), &starts(&wanted), &mut wanted),
+            Reach::Downstream => {
+                for data in self
+                    .data
+                    .iter()
+                    .filter(|data| self.is_target(data, targets))
+                {
+                    for (wanted, stage) in wanted.iter_mut().zip(&self.stages) {
+                        *wanted |= reads(stage, data);
+                    }
+                }
+                mark(&graph::reversed(&all), &starts(&wanted), &mut wanted);
+            }
         }
         // parse refuses cycles; a pipeline made by hand that has one keeps the order of the file
         let order = match graph::walk(&all, 0..self.stages.len()) {
@@ -62,6 +73,27 @@ impl Pipeline {
         };
         let chosen = order.into_iter().filter(|&stage| wanted[stage]);
         Ok(chosen.map(|stage| &self.stages[stage]).collect())
+    }
+
+    /// Returns the `.dvc` files that a run of `stages` looks at: those they read and those that targets
+    /// name, all without targets, as in DVC's experiments.
+    pub fn data_for(&self, stages: &[&Stage], targets: &[String]) -> Vec<&DataFile> {
+        let is_looked_at = |data: &&DataFile| {
+            targets.is_empty()
+                || stages.iter().any(|stage| reads(stage, data))
+                || self.is_target(data, targets)
+        };
+        self.data.iter().filter(is_looked_at).collect()
+    }
+
+    fn is_target(&self, data: &DataFile, targets: &[String]) -> bool {
+        targets.iter().any(|typed| {
+            let target = Target::parse(typed);
+            let file = target.file.filter(|_| target.name.is_none());
+            file.is_some_and(|file| {
+                paths::join(&self.folder, file).is_ok_and(|file| file == data.path())
+            })
+        })
     }
 
     /// Returns the positions of the stages that targets name; without any those of the file where
@@ -127,7 +159,7 @@ impl Pipeline {
         let shown = paths::from(&self.folder, &file);
         let in_file = self.in_file(&file);
         let Some(name) = target.name else {
-            return match in_file.is_empty() {
+            return match in_file.is_empty() && !self.data.iter().any(|data| data.path() == file) {
                 true => Err(self.no_file(&shown, format!("there is no '{shown}' with stages"))),
                 false => Ok(in_file),
             };
@@ -196,6 +228,13 @@ impl Pipeline {
     }
 }
 
+/// Whether a stage reads what a `.dvc` file tracks.
+pub fn reads(stage: &Stage, data: &DataFile) -> bool {
+    let meet = |a: &str, b: &str| paths::is_within(a, b) || paths::is_within(b, a);
+    let mut inputs = stage.inputs();
+    inputs.any(|input| data.stage.outs.iter().any(|out| meet(input, &out.path)))
+}
+
 /// A target as typed: the file, relative to where the user stands, and the name in it.
 struct Target<'t> {
     file: Option<&'t str>,
@@ -221,7 +260,7 @@ impl<'t> Target<'t> {
             },
             _ => {
                 let path = typed.trim_end_matches(':');
-                match is_project_file(path) {
+                match is_pipeline_file(path) || is_data_file(path) {
                     true => Target {
                         file: Some(path),
                         name: None,

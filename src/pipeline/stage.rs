@@ -135,6 +135,7 @@ pub struct Live {
 /// Returns what names the stage called `name` in `file`, as DVC writes it.
 pub(super) fn address(file: &str, name: &str) -> String {
     match file {
+        _ if name.is_empty() => file.to_owned(),
         "" | PIPELINE_FILE => name.to_owned(),
         _ => format!("{file}:{name}"),
     }

@@ -12,7 +12,7 @@ use crate::id::ObjectId;
 use crate::lockfile::Lockfiles;
 use crate::pipeline::Pipeline;
 use crate::pipeline::paths;
-use crate::pipeline::project::{Project, is_project_file};
+use crate::pipeline::project::{Project, is_data_file, is_pipeline_file};
 use crate::pipeline::template::Sources;
 use gix::objs::tree::EntryKind;
 use std::collections::BTreeMap;
@@ -89,7 +89,9 @@ impl Store {
             };
             let path = paths::below(folder, name);
             let is_dir = state.kind == EntryKind::Tree;
-            if !(is_dir || is_project_file(name)) || ignore.is_ignored(Path::new(&path), is_dir) {
+            if !(is_dir || is_pipeline_file(name) || is_data_file(name))
+                || ignore.is_ignored(Path::new(&path), is_dir)
+            {
                 continue;
             }
             if is_dir {
@@ -193,7 +195,9 @@ impl Walk<'_> {
                 (".git" | ".dvc" | ".hg", true) => {}
                 (".dvcignore", false) => has_rules = true,
                 (_, true) => folders.push(paths::below(folder, name)),
-                (_, false) if is_project_file(name) => files.push(paths::below(folder, name)),
+                (_, false) if is_pipeline_file(name) || is_data_file(name) => {
+                    files.push(paths::below(folder, name));
+                }
                 (_, false) => {}
             }
         }

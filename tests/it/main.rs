@@ -22,6 +22,7 @@ mod completion;
 mod concurrent;
 mod consistent;
 mod crash;
+mod data;
 mod diff;
 mod durable;
 mod dvclive;

@@ -253,6 +253,12 @@ impl Recording {
         self
     }
 
+    /// What `.dvc` files track, by path.
+    pub fn with_data(mut self, outs: Vec<(String, NoteOutput)>) -> Self {
+        self.outs.extend(outs);
+        self
+    }
+
     /// The tree that the experiment's tip has already: no second commit is made of it.
     pub fn resuming(mut self, tree: Option<ObjectId>) -> Self {
         self.committed_tree = tree;

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::event::{Event, Events};
 use crate::id::ObjectId;
 use crate::ops::reported;
-use crate::pipeline::project::is_project_file;
+use crate::pipeline::project::is_pipeline_file;
 use crate::pipeline::{PIPELINE_FILE, Pipeline};
 use crate::runner::stage::WrittenFile;
 use crate::store::Store;
@@ -13,17 +13,19 @@ use crate::store::bstr::{BString, ByteSlice};
 use crate::store::objects::{Batch, EntryKind, TreeChange};
 use crate::store::scan::{PathSet, Scanner};
 use crate::store::untracked;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// How many names a status line lists before it counts the rest.
 const NAMED: usize = 5;
 
-/// Takes a snapshot of the code with the params that `-S` sets, and says which untracked files are in it.
+/// Takes a snapshot of the code with the new texts of `edits`, by file, and says which untracked files are in it.
 pub fn snapshot(
     store: &Store,
     scanner: &mut Scanner,
     inputs: &Inputs,
+    edits: &BTreeMap<String, String>,
     outputs: &PathSet,
     ignore_files: &[String],
     events: &mut dyn Events,
@@ -54,10 +56,11 @@ pub fn snapshot(
     let mut always: Vec<String> = ignore_files.to_vec();
     always.extend(inputs.params.keys().cloned());
     always.extend(inputs.pipeline.files.iter().cloned());
+    always.extend(inputs.pipeline.data.iter().map(|it| it.path().to_owned()));
     scanner.take(always.iter().map(|file| store.tree_path(file)));
     let tree = scanner.scan(&batch)?.tree;
     let mut changes = Vec::new();
-    for (file, text) in &inputs.edits {
+    for (file, text) in edits {
         let path = store.tree_path(file).into_bytes();
         let blob = scanner.blob(&batch, &path, text.as_bytes())?;
         changes.push(TreeChange {
@@ -158,7 +161,7 @@ pub fn is_changed(
     let mut stages_differ = None;
     let paths = differing.into_iter().map(|change| change.path);
     for path in paths.filter(|path| !outputs.covers(path)) {
-        if is_project_file(&path.to_str_lossy()) {
+        if is_pipeline_file(&path.to_str_lossy()) {
             let differ = match stages_differ {
                 Some(differ) => differ,
                 None => differ_in_stages(store, from, &inputs.pipeline)?,

@@ -33,7 +33,10 @@ pub fn check(
     for stage in stages {
         let name = pipeline.shown(stage);
         for dep in &stage.deps {
-            if pipeline.writer_of(dep).is_none() && !project.join(dep).exists() {
+            if pipeline.writer_of(dep).is_none()
+                && pipeline.data_of(dep).is_none()
+                && !project.join(dep).exists()
+            {
                 return Err(Error::missing(format!(
                     "dependency '{dep}' of stage '{name}' does not exist"
                 )));

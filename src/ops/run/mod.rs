@@ -6,6 +6,7 @@ mod attach;
 mod carried;
 mod changes;
 mod code;
+mod data;
 mod dry;
 mod facts;
 mod inputs;
@@ -34,6 +35,7 @@ use crate::store::durable;
 use crate::store::scan::{PathSet, Scanner};
 use crate::store::state::{Process, ResumePoint, Running};
 use carried::Before;
+use data::Data;
 use dry::Dry;
 use inputs::Inputs;
 use origin::{Origin, Question};
@@ -125,11 +127,13 @@ fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Res
         .transpose()?;
     let inputs = Inputs::read(store, &options.set_params)?;
     let stages = inputs.pipeline.select(&options.targets, options.reach)?;
-    if stages.is_empty() {
+    let files = inputs.pipeline.data_for(&stages, &options.targets);
+    if stages.is_empty() && files.is_empty() {
         return Err(Error::refused("'dvc.yaml' has no stages")
             .hint("git exp stage add --name <name> <command>"));
     }
     let cache = store.cache()?;
+    let mut data = Data::look(store, &cache, &inputs, &files, &stages)?;
     let outputs = written_paths(store, &project, &inputs);
     let mut scanner = Scanner::new(store, outputs.clone())?;
     facts::check(
@@ -141,6 +145,7 @@ fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Res
         &scanner,
     )?;
     if options.dry {
+        data.say(events);
         let dry = Dry {
             store,
             project: &project,
@@ -159,10 +164,13 @@ fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Res
         scanner.take(store.files(from.checkpoint)?.into_keys());
     }
     let ignored = ignore::outputs(store, stages.iter().flat_map(|stage| &stage.outs))?;
+    let mut edits = std::mem::take(&mut data.edits);
+    edits.extend(inputs.edits.clone());
     let tree = code::snapshot(
         store,
         &mut scanner,
         &inputs,
+        &edits,
         &outputs,
         &ignored.files,
         events,
@@ -187,7 +195,7 @@ fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Res
             origin.experiment.name
         )));
     }
-    for (file, text) in &inputs.edits {
+    for (file, text) in &edits {
         durable::write(&project.join(file), text.as_bytes())?;
     }
     if let Some(dir) = store.settle_cache()? {
@@ -215,6 +223,8 @@ fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Res
         from: origin.from,
         loads,
     }));
+    let data_outs = std::mem::take(&mut data.outs);
+    data.carry_out(&cache, &project, events)?;
     let interrupts = Interrupts::catch().context(|| "cannot catch signals".to_owned())?;
     let tracked = session::tracked(&scanner);
     let lock_files = inputs.pipeline.lock_files();
@@ -256,6 +266,7 @@ fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Res
     .with_message(options.message.clone())
     .with_files(inputs.param_data(), inputs.metric_files())
     .with_reported(reported)
+    .with_data(data_outs)
     .with_stages(stages.iter().map(|stage| stage.address()).collect())
     .resuming(origin.resumed_tree(store)?);
     let ready = session.ready(interrupts, recording, record_process(store, &origin))?;
@@ -310,6 +321,8 @@ fn written_paths(store: &Store, project: &Path, inputs: &Inputs) -> PathSet {
         .iter()
         .flat_map(|stage| &stage.outs)
         .map(|out| &out.path);
+    let added = pipeline.data.iter().flat_map(|data| &data.stage.outs);
+    let outs = outs.chain(added.map(|out| &out.path));
     let reported = reported::in_workspace(project, pipeline);
     let lock_files = pipeline.lock_files();
     let all = outs.chain(&reported).chain(&lock_files);

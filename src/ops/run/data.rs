@@ -1,0 +1,196 @@
+//! What `.dvc` files track, before the stages that read it: as DVC's experiments do, what was changed is
+//! recorded, and what is missing comes from the cache. Nothing is fetched.
+
+use super::inputs::Inputs;
+use crate::checkpoint::NoteOutput;
+use crate::digest::{Format, PathDigest};
+use crate::error::{Error, Result};
+use crate::event::{Event, Events};
+use crate::lockfile::LockedHash;
+use crate::pipeline::{DataFile, Output, Stage, paths, reads};
+use crate::store::Store;
+use crate::store::cache::Cache;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What has to be done about the `.dvc` files of a run; nothing is done yet.
+#[derive(Debug, Default)]
+pub struct Data {
+    /// New texts of `.dvc` files, by file.
+    pub edits: BTreeMap<String, String>,
+    /// What each tracked path is, for the notes.
+    pub outs: Vec<(String, NoteOutput)>,
+    saves: Vec<Save>,
+    restores: Vec<Restore>,
+    said: Vec<Event>,
+}
+
+#[derive(Debug)]
+struct Save {
+    path: String,
+    digest: PathDigest,
+    format: Format,
+}
+
+#[derive(Debug)]
+struct Restore {
+    path: String,
+    hash: LockedHash,
+}
+
+impl Data {
+    /// Looks at what `files` track; `stages` are those that will run.
+    ///
+    /// Refused is what a stage reads and neither the workspace nor the cache has, and an import that was
+    /// changed: what it is then, its source has to say.
+    pub fn look(
+        store: &Store,
+        cache: &Cache,
+        inputs: &Inputs,
+        files: &[&DataFile],
+        stages: &[&Stage],
+    ) -> Result<Self> {
+        let project = store.project()?;
+        let format = store.dvc_format(cache)?;
+        let mut data = Data::default();
+        for file in files {
+            let shown = paths::from(&inputs.pipeline.folder, file.path());
+            let is_needed = stages.iter().any(|stage| reads(stage, file));
+            let mut changed = Vec::new();
+            for (position, out) in file.stage.outs.iter().enumerate() {
+                let recorded = file.recorded[position].as_ref();
+                let Some(digest) = cache.digest(&project.join(&out.path))? else {
+                    data.absent(cache, file, &shown, out, recorded, is_needed)?;
+                    continue;
+                };
+                let is_recorded = recorded.is_some_and(|hash| digest.md5(hash.format) == hash.md5);
+                if !is_recorded {
+                    if file.is_import {
+                        return Err(changed_import(&shown, &out.path));
+                    }
+                    changed.push((position, digest));
+                    continue;
+                }
+                let format = recorded.map_or(format, |hash| hash.format);
+                data.note(out, &digest, format);
+                // added with '--no-commit', or lost since: the checkpoint needs it
+                let is_stored = cache.missing(format, &digest.md5(format));
+                if out.cache && is_stored.map_or(true, |missing| !missing.is_empty()) {
+                    data.save(out, digest, format);
+                }
+            }
+            let again = !changed.is_empty();
+            if again {
+                let contents: Vec<(usize, &PathDigest)> =
+                    changed.iter().map(|(at, digest)| (*at, digest)).collect();
+                let text = file.with_contents(&contents, format)?;
+                data.edits.insert(file.path().to_owned(), text);
+            }
+            for (position, digest) in changed {
+                let out = &file.stage.outs[position];
+                data.note(out, &digest, format);
+                if out.cache {
+                    data.save(out, digest, format);
+                }
+            }
+            if file.is_import && !file.stage.frozen {
+                data.said.push(Event::Status(format!(
+                    "'{shown}' is an import: whether its source has changed is not looked at"
+                )));
+            }
+            data.said.push(Event::DataChecked {
+                file: shown,
+                changed: again,
+            });
+        }
+        Ok(data)
+    }
+
+    fn note(&mut self, out: &Output, digest: &PathDigest, format: Format) {
+        let note = NoteOutput {
+            md5: Some(digest.md5(format)),
+            sha256: out.cache.then(|| digest.sha256()),
+            size: Some(digest.size()),
+            nfiles: digest.nfiles(),
+            cache: out.cache,
+            data_source: true,
+        };
+        self.outs.push((out.path.clone(), note));
+    }
+
+    fn save(&mut self, out: &Output, digest: PathDigest, format: Format) {
+        self.saves.push(Save {
+            path: out.path.clone(),
+            digest,
+            format,
+        });
+    }
+
+    fn absent(
+        &mut self,
+        cache: &Cache,
+        file: &DataFile,
+        shown: &str,
+        out: &Output,
+        recorded: Option<&LockedHash>,
+        is_needed: bool,
+    ) -> Result<()> {
+        let path = &out.path;
+        if let Some(hash) = recorded.filter(|_| out.cache)
+            && cache.missing(hash.format, &hash.md5)?.is_empty()
+        {
+            let note = NoteOutput {
+                md5: Some(hash.md5.clone()),
+                sha256: None,
+                size: hash.size,
+                nfiles: hash.nfiles,
+                cache: true,
+                data_source: true,
+            };
+            self.outs.push((path.clone(), note));
+            self.restores.push(Restore {
+                path: path.clone(),
+                hash: hash.clone(),
+            });
+            return Ok(());
+        }
+        if !is_needed {
+            return Ok(());
+        }
+        let what = format!("'{path}' of '{shown}' is neither in the workspace nor in the cache");
+        Err(match file.is_import {
+            true => Error::missing(format!("{what}, and imports are not fetched here"))
+                .hint(format!("dvc pull {shown}"))
+                .hint(format!("dvc update {shown}")),
+            false => Error::missing(what).hint(format!("dvc pull {shown}")),
+        })
+    }
+
+    /// Fills cache and workspace, and says so. The texts of `.dvc` files are the caller's to write.
+    pub fn carry_out(self, cache: &Cache, project: &Path, events: &mut dyn Events) -> Result<()> {
+        for save in &self.saves {
+            cache.save(&project.join(&save.path), &save.digest, save.format)?;
+        }
+        for Restore { path, hash } in &self.restores {
+            cache.materialise(hash.format, &hash.md5, hash.isexec, &project.join(path))?;
+            events.emit(Event::Status(format!(
+                "'{path}' was missing and is restored from the cache"
+            )));
+        }
+        self.say(events);
+        Ok(())
+    }
+
+    /// Says what has been found, and does nothing.
+    pub fn say(self, events: &mut dyn Events) {
+        self.said.into_iter().for_each(|event| events.emit(event));
+    }
+}
+
+fn changed_import(shown: &str, path: &str) -> Error {
+    Error::refused(format!(
+        "'{path}' is not what the import '{shown}' recorded"
+    ))
+    .hint(format!("dvc commit {shown} keeps the change"))
+    .hint(format!("dvc checkout {shown} brings the import back"))
+}

@@ -1,0 +1,341 @@
+//! `.dvc` files: data that `dvc add` and imports track, which stages read.
+//!
+//! ```yaml
+//! outs:
+//! - md5: ad92f9d89fddcdd781e1d732359e6c81.dir
+//!   size: 42
+//!   nfiles: 8
+//!   hash: md5
+//!   path: data
+//! ```
+//!
+//! Files of DVC 2 have no `hash`. What an import reads, in another repository or at an address, is not
+//! looked at.
+
+use super::check::{Placed, Spot};
+use super::outputs::{Paths, check_property};
+use super::schema::File;
+use super::stage::{Output, OutputKind, Stage};
+use crate::digest::{Format, PathDigest};
+use crate::error::Result;
+use crate::lockfile::LockedHash;
+use crate::value::{Step, Value};
+use crate::yaml::edit::{self, Change};
+use crate::yaml::read::{self, Node, NodeKind};
+use indexmap::IndexMap;
+
+/// How the name of such a file ends.
+pub const SUFFIX: &str = ".dvc";
+
+const KEYS: &[&str] = &[
+    "outs",
+    "deps",
+    "wdir",
+    "frozen",
+    "md5",
+    "desc",
+    "meta",
+    "always_changed",
+    "locked",
+];
+const OUT_KEYS: &[&str] = &[
+    "path",
+    "md5",
+    "hash",
+    "size",
+    "nfiles",
+    "isexec",
+    "cache",
+    "remote",
+    "push",
+    "persist",
+    "desc",
+    "type",
+    "labels",
+    "meta",
+    "etag",
+    "checksum",
+    "version_id",
+    "cloud",
+    "files",
+    "fs_config",
+    // of DVC 2
+    "metric",
+    "plot",
+    "checkpoint",
+];
+
+/// One `.dvc` file.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DataFile {
+    /// Its path, outputs and dependencies, as a stage without a name and a command.
+    pub stage: Stage,
+    /// What each output was when it was recorded, in their order; `None` where that is no md5.
+    pub recorded: Vec<Option<LockedHash>>,
+    /// Which entry of `outs` each of them is.
+    positions: Vec<usize>,
+    /// Whether it comes from elsewhere: `dvc import`, `dvc import-url`.
+    pub is_import: bool,
+    /// Its text.
+    pub text: String,
+}
+
+impl DataFile {
+    /// Returns the path of the `.dvc` file, relative to the project's root.
+    pub fn path(&self) -> &str {
+        &self.stage.file
+    }
+
+    /// Returns the text with another content of some outputs, by their positions; the rest stays as
+    /// it is, comments included.
+    pub fn with_contents(
+        &self,
+        contents: &[(usize, &PathDigest)],
+        format: Format,
+    ) -> Result<String> {
+        let mut text = self.text.clone();
+        for (position, digest) in contents {
+            let place = self.positions[*position];
+            let had = self.recorded[*position].as_ref();
+            let count = |number: Option<u64>| number.map(Value::from);
+            let values = [
+                ("md5", Some(Value::from(digest.md5(format)))),
+                ("size", Some(Value::from(digest.size()))),
+                ("nfiles", count(digest.nfiles())),
+                ("isexec", digest.isexec().then_some(Value::Bool(true))),
+                ("hash", (format == Format::V3).then(|| Value::from("md5"))),
+            ];
+            for (key, value) in values {
+                let there = had.is_some_and(|had| has(had, key));
+                let change = match value {
+                    Some(value) => Change::Set(value),
+                    None if there => Change::Remove,
+                    None => continue,
+                };
+                let path = [
+                    Step::Key("outs".into()),
+                    Step::Index(place),
+                    Step::Key(key.into()),
+                ];
+                text = edit::change(&text, self.path(), &path, &change)?;
+            }
+        }
+        Ok(text)
+    }
+}
+
+fn has(recorded: &LockedHash, key: &str) -> bool {
+    match key {
+        "nfiles" => recorded.nfiles.is_some(),
+        "isexec" => recorded.isexec,
+        "hash" => recorded.format == Format::V3,
+        _ => true,
+    }
+}
+
+/// Parses the text of a `.dvc` file.
+pub(super) fn parse(text: &str, file: File<'_>) -> Result<(DataFile, Placed)> {
+    let root = read::parse(text, file.origin)?;
+    let mut data = DataFile {
+        text: text.to_owned(),
+        stage: Stage {
+            file: file.origin.to_owned(),
+            ..Stage::default()
+        },
+        ..DataFile::default()
+    };
+    let mut place = Placed::new(Spot::of(file, &root));
+    if let Some(cmd) = root.get("cmd") {
+        let what = "a stage in a '.dvc' file, which DVC wrote before 1.0, is not supported";
+        return Err(file.unsupported(cmd, what, "move it to a 'dvc.yaml'"));
+    }
+    let entries = file.known_map(&root, "the file", KEYS)?;
+    let base = match root.get("wdir").filter(|node| !node.is_null()) {
+        Some(node) => file.path(file.folder, node, "'wdir'")?,
+        None => file.folder.to_owned(),
+    };
+    data.stage.wdir.clone_from(&base);
+    let mut paths = Paths {
+        file,
+        base,
+        spellings: IndexMap::new(),
+    };
+    for (key, _, value) in entries {
+        let what = format!("'{key}'");
+        match key {
+            "frozen" | "locked" => data.stage.frozen |= file.flag(value, &what)?,
+            "always_changed" => drop(file.flag(value, &what)?),
+            "desc" => data.stage.desc = Some(file.text(value, &what)?),
+            "meta" => data.stage.meta = Some(value.to_value()),
+            "deps" if !value.is_null() => {
+                data.is_import = !file.list(value, &what)?.is_empty();
+            }
+            "outs" if !value.is_null() => {
+                for (position, item) in file.list(value, &what)?.iter().enumerate() {
+                    read_out(&mut paths, item, position, &mut data, &mut place)?;
+                }
+            }
+            _ => {}
+        }
+    }
+    data.stage.spellings = paths.spellings;
+    Ok((data, place))
+}
+
+fn read_out(
+    paths: &mut Paths<'_>,
+    item: &Node,
+    position: usize,
+    data: &mut DataFile,
+    place: &mut Placed,
+) -> Result<()> {
+    let file = paths.file;
+    let what = format!("entry {} of 'outs'", position + 1);
+    let entries = file.known_map(item, &what, OUT_KEYS)?;
+    let Some(path_node) = item.get("path") else {
+        return Err(file.error(item, format!("{what} has no 'path'")));
+    };
+    let written = file.text(path_node, &what)?;
+    let joined = super::paths::join(&paths.base, &written);
+    if joined.as_ref().is_err_and(|problem| problem.is_ours()) {
+        // no stage can read what lies outside of the project, so nobody needs it
+        return Ok(());
+    }
+    let path = paths.read(path_node, &what)?;
+    let mut out = Output::new(path, OutputKind::Out);
+    let (mut md5, mut format) = (None, Format::V2);
+    let (mut size, mut nfiles, mut isexec) = (None, None, false);
+    for (key, _, value) in entries {
+        let what = format!("'{key}' of {what}");
+        match key {
+            // one of digits only is no text to YAML
+            "md5" => match &value.kind {
+                NodeKind::Scalar { text, .. } => md5 = Some(text.clone()),
+                _ => return Err(file.wrong(value, &what, "32 hex digits")),
+            },
+            "hash" => match file.text(value, &what)?.as_str() {
+                "md5" => format = Format::V3,
+                _ => return Err(file.wrong(value, &what, "'md5'")),
+            },
+            "size" => size = Some(count(file, value, &what)?),
+            "nfiles" => nfiles = Some(count(file, value, &what)?),
+            "isexec" => isexec = file.flag(value, &what)?,
+            "cache" => out.cache = file.flag(value, &what)?,
+            "persist" => out.persist = file.flag(value, &what)?,
+            "push" => out.push = file.flag(value, &what)?,
+            "remote" => out.remote = Some(file.text(value, &what)?),
+            "metric" => out.kind = OutputKind::Metric,
+            "plot" => out.kind = OutputKind::Plot,
+            "desc" | "type" | "labels" | "meta" => check_property(file, key, value, &what)?,
+            _ => {}
+        }
+    }
+    let is_md5 = |md5: &String| {
+        let digits = md5.strip_suffix(".dir").unwrap_or(md5);
+        digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    data.recorded.push(md5.filter(is_md5).map(|md5| LockedHash {
+        format,
+        md5,
+        size,
+        nfiles,
+        isexec,
+    }));
+    data.positions.push(position);
+    place.outs.push(Spot::of(file, path_node));
+    data.stage.outs.push(out);
+    Ok(())
+}
+
+fn count(file: File<'_>, node: &Node, what: &str) -> Result<u64> {
+    match node.to_value() {
+        Value::Int(number) => u64::try_from(number).ok(),
+        _ => None,
+    }
+    .ok_or_else(|| file.wrong(node, what, "a number"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest;
+
+    fn parsed(path: &str, text: &str) -> Result<DataFile> {
+        let file = File {
+            origin: path,
+            folder: super::super::paths::folder(path),
+            is_draft: false,
+        };
+        parse(text, file).map(|(data, _)| data)
+    }
+
+    const OLD: &str = "\
+# where it comes from
+outs:
+- md5: 0123456789abcdef0123456789abcdef.dir   # all of it
+  size: 42
+  nfiles: 8
+  path: ../data
+  desc: kept
+meta: {by: me}
+";
+
+    #[test]
+    fn reads_both_formats() {
+        let old = parsed("in/x.dvc", OLD).unwrap();
+        assert_eq!(old.stage.outs[0].path, "data");
+        let recorded = old.recorded[0].as_ref().unwrap();
+        assert_eq!((recorded.format, recorded.nfiles), (Format::V2, Some(8)));
+        assert!(!old.is_import);
+        let import = parsed(
+            "a.dvc",
+            "md5: 1\nfrozen: true\nwdir: sub\ndeps:\n- path: a\n  repo: {url: x, rev_lock: y}\nouts:\n- {md5: 0123456789abcdef0123456789abcdef, size: 1, hash: md5, path: a}\n",
+        )
+        .unwrap();
+        assert!(import.is_import && import.stage.frozen);
+        assert_eq!(import.stage.outs[0].path, "sub/a");
+        assert_eq!(import.recorded[0].as_ref().unwrap().format, Format::V3);
+        let outside = parsed("a.dvc", "outs:\n- {etag: x, path: 's3://b/x'}\n").unwrap();
+        assert_eq!(outside.stage.outs, []);
+    }
+
+    #[test]
+    fn another_content_changes_its_values_only() {
+        let old = parsed("in/x.dvc", OLD).unwrap();
+        let file = PathDigest::File {
+            digest: digest::bytes(b"x"),
+            isexec: true,
+        };
+        assert_eq!(
+            old.with_contents(&[(0, &file)], Format::V3).unwrap(),
+            "\
+# where it comes from
+outs:
+- md5: 9dd4e461268c8034f5c8564e155c67a6   # all of it
+  size: 1
+  path: ../data
+  desc: kept
+  isexec: true
+  hash: md5
+meta: {by: me}
+"
+        );
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_know() {
+        let said = |text| parsed("a.dvc", text).unwrap_err().to_string();
+        assert_eq!(
+            said("out: []\n"),
+            "cannot parse 'a.dvc', line 1, column 1: unknown key 'out' in the file"
+        );
+        assert_eq!(
+            said("outs:\n- {path: a, md: x}\n"),
+            "cannot parse 'a.dvc', line 2, column 13: unknown key 'md' in entry 1 of 'outs'"
+        );
+        assert_eq!(
+            said("cmd: x\nouts: []\n"),
+            "a stage in a '.dvc' file, which DVC wrote before 1.0, is not supported ('a.dvc', line 1, column 6)"
+        );
+    }
+}

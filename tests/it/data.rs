@@ -1,0 +1,134 @@
+//! Data that `dvc add` tracks: recorded when it changed, restored when it is missing, never fetched.
+
+use crate::support::TestRepo;
+
+const PIPELINE: &str = "\
+stages:
+  count:
+    cmd: cat raw/* one.csv > all.txt
+    deps: [raw, one.csv]
+    outs: [all.txt]
+";
+
+/// A project with a folder and a file that are added, as DVC 3 and DVC 2 write it; in the cache.
+fn project() -> TestRepo {
+    let repo = TestRepo::project();
+    repo.write("dvc.yaml", PIPELINE)
+        .write("raw/a", "a\n")
+        .write("raw/b", "b\n")
+        .write("one.csv", "1\n")
+        .write(".gitignore", "/raw\n/one.csv\n/all.txt\n")
+        // not what is there: the first run records it
+        .write("raw.dvc", "outs:\n- md5: 00000000000000000000000000000000.dir\n  size: 0\n  nfiles: 1\n  hash: md5\n  path: raw\n")
+        .write("one.csv.dvc", "# kept\nouts:\n- path: one.csv\n  desc: numbers\n  md5: 00000000000000000000000000000000\n  size: 1\n");
+    repo.git("add .").success();
+    repo.git("commit -q -m data").success();
+    repo
+}
+
+#[test]
+fn what_was_changed_is_recorded_before_the_stages() {
+    let repo = project();
+    repo.exp("run -n first")
+        .success()
+        .prints("'one.csv.dvc' changed, recording what it tracks\n")
+        .prints("Running stage 'count'");
+    let raw = "outs:\n- md5: 562ee692a592790b08e880eff9046f72.dir\n  size: 4\n  nfiles: 2\n  hash: md5\n  path: raw\n";
+    assert_eq!(repo.read("raw.dvc"), raw);
+    assert_eq!(
+        repo.read("one.csv.dvc"),
+        "# kept\nouts:\n- path: one.csv\n  desc: numbers\n  md5: b026324c6904b2a9cb4b88d6d61c81d1\n  size: 2\n  hash: md5\n"
+    );
+    let tip = repo.tip("first");
+    assert_eq!(repo.ask(&format!("show {tip}:raw.dvc")), raw.trim_end());
+    assert!(repo.exists(".dvc/cache/files/md5/56/2ee692a592790b08e880eff9046f72.dir"));
+    let note = repo.note("first");
+    assert_eq!(note["outs"]["raw"]["data_source"], true);
+    assert_eq!(note["outs"]["raw"]["nfiles"], 2);
+    repo.exp("run")
+        .success()
+        .prints("'raw.dvc' didn't change, skipping\nStage 'count' didn't change, skipping\n");
+
+    // other data is another experiment, and going back brings the first one
+    repo.write("raw/c", "c\n");
+    repo.exp("run -n second")
+        .success()
+        .prints("fork of checkpoint");
+    assert_eq!(repo.read("all.txt"), "a\nb\nc\n1\n");
+    repo.exp("apply first").success();
+    assert!(!repo.exists("raw/c"));
+    assert_eq!(repo.read("raw.dvc"), raw);
+    repo.check();
+}
+
+#[test]
+fn what_is_missing_comes_from_the_cache() {
+    let repo = project();
+    repo.exp("run -n first").success();
+    repo.sh("rm -r raw one.csv").success();
+    repo.exp("run")
+        .success()
+        .says("'one.csv' was missing and is restored from the cache")
+        .prints("Stage 'count' didn't change, skipping");
+    assert_eq!(repo.read("raw/b"), "b\n");
+
+    repo.sh("rm -r raw .dvc/cache/files/md5/56").success();
+    let before = repo.read("raw.dvc");
+    repo.exp("run").refused(128).says(
+        "fatal: 'raw' of 'raw.dvc' is neither in the workspace nor in the cache\nhint: dvc pull raw.dvc",
+    );
+    assert_eq!(repo.read("raw.dvc"), before);
+    // a stage that does not need it runs
+    repo.write(
+        "dvc.yaml",
+        "stages:\n  other: {cmd: echo x > x, outs: [x]}\n",
+    );
+    repo.exp("run").success().prints("Running stage 'other'");
+    repo.check();
+}
+
+#[test]
+fn imports_are_not_fetched() {
+    let repo = project();
+    repo.exp("run -n first").success();
+    let import = "frozen: true\ndeps:\n- path: one.csv\n  repo:\n    url: ../elsewhere\n    rev_lock: 0123456789abcdef0123456789abcdef01234567\n";
+    let outs = repo.read("one.csv.dvc");
+    repo.write("one.csv.dvc", format!("{import}{outs}"));
+    repo.exp("run")
+        .success()
+        .prints("'one.csv.dvc' didn't change, skipping");
+    repo.write("one.csv", "edited\n");
+    repo.exp("run").refused(128).says(
+        "fatal: 'one.csv' is not what the import 'one.csv.dvc' recorded\nhint: dvc commit one.csv.dvc keeps the change",
+    );
+    repo.sh("rm -r one.csv .dvc/cache/files/md5/b0").success();
+    repo.exp("run")
+        .refused(128)
+        .says("and imports are not fetched here\nhint: dvc pull one.csv.dvc");
+    repo.write("one.csv", "1\n");
+    repo.write(
+        "one.csv.dvc",
+        outs.replace("path: one.csv", "path: all.txt"),
+    );
+    repo.exp("run").refused(128).says(
+        "cannot parse 'one.csv.dvc', line 3, column 9: output 'all.txt' of stage 'one.csv.dvc' is also an output of stage 'count' in 'dvc.yaml', line 5",
+    );
+    repo.check();
+}
+
+#[test]
+fn data_is_a_target() {
+    let repo = project();
+    repo.exp("run one.csv.dvc -n only")
+        .success()
+        .prints("'one.csv.dvc' changed, recording what it tracks");
+    assert!(!repo.exists("all.txt"));
+    repo.exp("run --downstream raw.dvc --dry")
+        .success()
+        .prints("'raw.dvc' changed, recording what it tracks\n")
+        .prints("Running stage 'count'");
+    repo.exp("run ra.dvc")
+        .refused(128)
+        .says("fatal: there is no 'ra.dvc'");
+    repo.check();
+}
