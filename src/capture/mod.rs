@@ -3,6 +3,9 @@
 //! [`manifest`] is the form in which a capture outlives the process that took it.
 
 pub mod manifest;
+mod path_list;
+
+pub use path_list::PathList;
 
 use crate::pipeline::Reported;
 use serde::{Deserialize, Serialize};
@@ -25,7 +28,7 @@ pub struct Capture {
     /// Tracked files to look at when this is recorded, where nothing tells which were written. It does
     /// not outlive the process: what another one would see is of no moment of the training.
     #[serde(skip)]
-    pub late: Option<Arc<[PathBuf]>>,
+    pub late: Option<Arc<PathList>>,
     /// Whether training asked for it; otherwise the stage has ended.
     pub signalled: bool,
     /// When it was taken.

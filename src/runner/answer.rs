@@ -6,13 +6,14 @@ use super::stage::{Recorder, Runner, StageRun, WrittenFile};
 use super::stat;
 use super::step_file::{Step, StepFile, Steps};
 use super::watch::{SignalWatch, UNWATCHED};
-use crate::capture::Capture;
+use crate::capture::{Capture, PathList};
 use crate::error::{Context, Error, Result};
 use crate::event::Event;
 use crate::pipeline::paths;
 use crate::store::requests::Requests;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 /// What is known of a stage's signals between two looks.
@@ -246,8 +247,9 @@ impl<R: Recorder> Runner<'_, R> {
                     "the folders of {} tracked files cannot be watched: what training writes to them is looked for after each capture, not at the signal; see 'fs.inotify' in sysctl(8)",
                     tracked.len()
                 )));
-                let captured = |path: &&PathBuf| (run.classify)(path) == WrittenFile::Captured;
-                self.late = Some(tracked.iter().filter(captured).cloned().collect());
+                let captured = |path: &&Path| (run.classify)(path) == WrittenFile::Captured;
+                let paths: PathList = tracked.iter().filter(captured).collect();
+                self.late = Some(Arc::new(paths));
             }
             capture.late.clone_from(&self.late);
         }

@@ -277,7 +277,10 @@ mod tests {
             recorder: &mut recorder,
             events: &mut |event| panic!("{event:?}"),
             capturer: Capturer::new(&root, copies.path(), true),
-            writes: WrittenFiles::new(&root, ["log".into()].into()),
+            writes: WrittenFiles::new(
+                &root,
+                std::sync::Arc::new(["log"].map(Path::new).into_iter().collect()),
+            ),
             requests: sandbox.store().requests().unwrap(),
             reports: Reports::new(&root, &pipeline, [], Box::new(|_, _| true)),
             named: BTreeSet::new(),

@@ -11,7 +11,7 @@ use super::wake::Wake;
 use super::watch::POLL_INTERVAL;
 use super::watch::SignalWatch;
 use super::written::WrittenFiles;
-use crate::capture::Capture;
+use crate::capture::{Capture, PathList};
 use crate::error::{Context, Result};
 use crate::event::{Event, Events};
 use crate::pipeline::Stage;
@@ -132,7 +132,7 @@ pub struct Runner<'a, R: Recorder> {
     /// Code that was edited since the run started, already named.
     pub named: BTreeSet<PathBuf>,
     /// Tracked files that the recorder looks at, where nothing tells which were written.
-    pub late: Option<Arc<[PathBuf]>>,
+    pub late: Option<Arc<PathList>>,
     /// Kept from one stage to the next: the kernel takes ten milliseconds to end one.
     pub watch: Option<SignalWatch>,
 }

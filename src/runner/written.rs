@@ -7,6 +7,7 @@
 use super::capture::nanos;
 use super::stat::{FileStat, now};
 use super::watch::WriteWatch;
+use crate::capture::PathList;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,7 +24,7 @@ pub struct Written {
     /// Maybe these, too: they were too young when they were last looked at.
     pub doubtful: BTreeSet<PathBuf>,
     /// Not known: all of these are to be looked at when the capture is recorded.
-    pub later: Option<Arc<[PathBuf]>>,
+    pub later: Option<Arc<PathList>>,
 }
 
 /// The tracked files of a run.
@@ -34,7 +35,7 @@ pub struct WrittenFiles {
     /// Whether something may have been written before the watches were set up.
     look_due: bool,
     root: PathBuf,
-    tracked: Arc<[PathBuf]>,
+    tracked: Arc<PathList>,
     watch: WriteWatch,
     /// How many folders may be watched.
     limit: usize,
@@ -48,7 +49,7 @@ pub struct WrittenFiles {
 
 impl WrittenFiles {
     /// Will watch the folders of `tracked`, paths below `root`, from [`WrittenFiles::watch`] on.
-    pub fn new(root: &Path, tracked: Arc<[PathBuf]>) -> Self {
+    pub fn new(root: &Path, tracked: Arc<PathList>) -> Self {
         Self::with_limit(root, tracked, usize::MAX)
     }
 
@@ -82,7 +83,7 @@ impl WrittenFiles {
         }
     }
 
-    fn with_limit(root: &Path, tracked: Arc<[PathBuf]>, limit: usize) -> Self {
+    fn with_limit(root: &Path, tracked: Arc<PathList>, limit: usize) -> Self {
         WrittenFiles {
             watched: false,
             look_due: false,
@@ -138,12 +139,12 @@ impl WrittenFiles {
     pub fn add_changed(&mut self, since: SystemTime) {
         let since = nanos(since);
         let root = &self.root;
-        let is_changed = |file: &&PathBuf| {
+        let is_changed = |file: &&Path| {
             rustix::fs::lstat(root.join(file))
                 .map_or(true, |stat| FileStat::from_rustix(&stat).newest() >= since)
         };
         let changed = self.tracked.iter().filter(is_changed);
-        self.again.extend(changed.cloned());
+        self.again.extend(changed.map(Path::to_owned));
     }
 
     /// Remembers files that are part of checkpoints from now on.
@@ -173,9 +174,9 @@ impl WrittenFiles {
             let stat = rustix::fs::lstat(self.root.join(path)).ok();
             let stat = stat.as_ref().map(FileStat::from_rustix);
             let settled = stat.is_none_or(|stat| stat.is_settled(now));
-            match self.seen.insert(path.clone(), (stat, settled)) {
-                Some((before, _)) if before != stat => drop(changed.insert(path.clone())),
-                Some((_, false)) => drop(doubtful.insert(path.clone())),
+            match self.seen.insert(path.to_owned(), (stat, settled)) {
+                Some((before, _)) if before != stat => drop(changed.insert(path.to_owned())),
+                Some((_, false)) => drop(doubtful.insert(path.to_owned())),
                 _ => {}
             }
         }
@@ -199,7 +200,8 @@ mod tests {
         /// Files of which at most `limit` folders can be watched, all an hour old.
         fn new(tracked: &[&str], limit: usize) -> Self {
             let root = tempfile::tempdir().unwrap();
-            let tracked: Arc<[PathBuf]> = tracked.iter().map(PathBuf::from).collect();
+            let tracked: PathList = tracked.iter().map(Path::new).collect();
+            let tracked = Arc::new(tracked);
             for path in tracked.iter() {
                 let path = root.path().join(path);
                 fs_err::create_dir_all(path.parent().unwrap()).unwrap();

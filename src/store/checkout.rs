@@ -24,15 +24,7 @@ pub type Files = BTreeMap<BString, FileState>;
 impl Store {
     /// Lists every file of a commit's or a tree's tree.
     pub fn files(&self, treeish: ObjectId) -> Result<Files> {
-        let doing = || format!("cannot read the tree of {}", crate::id::short(&treeish));
-        let tree = self
-            .repo
-            .find_object(treeish)
-            .context(doing)?
-            .peel_to_tree()
-            .context(doing)?
-            .id;
-        let index = self.repo.index_from_tree(&tree).context(doing)?;
+        let index = self.tree_index(treeish)?;
         Ok(index
             .entries()
             .iter()
@@ -42,6 +34,14 @@ impl Store {
                 Some((entry.path(&index).to_owned(), state))
             })
             .collect())
+    }
+
+    /// Returns an index with every file of a commit's or a tree's tree, in order.
+    pub(crate) fn tree_index(&self, treeish: ObjectId) -> Result<gix::index::File> {
+        let doing = || format!("cannot read the tree of {}", crate::id::short(&treeish));
+        let tree = self.repo.find_object(treeish).context(doing)?;
+        let tree = tree.peel_to_tree().context(doing)?.id;
+        self.repo.index_from_tree(&tree).context(doing)
     }
 
     /// Lists the files of a commit's or a tree's tree that are `paths`, or lie below one of them.

@@ -180,7 +180,7 @@ impl Scanner {
     pub fn untracked(&self, store: &Store, outputs: &PathSet, extra: &PathSet) -> Result<Found> {
         let mut found = Found::default();
         let mut files: BTreeMap<BString, u64> = BTreeMap::new();
-        for (path, kind) in walk(store, &self.index)? {
+        for (path, kind) in walk(store, self.index())? {
             use gix::dir::entry::Kind;
             if outputs.covers(&path) {
                 continue;

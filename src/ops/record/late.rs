@@ -1,12 +1,12 @@
 //! Tracked files that nobody could watch: looked at when a capture is recorded, a moment after it.
 
 use super::recorder::Recording;
+use crate::capture::PathList;
 use crate::error::Result;
 use crate::store::bstr::{BString, ByteSlice};
 use crate::store::objects::{Batch, TreeChange};
 use crate::store::scan::FileState;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
 
 impl Recording {
     /// Takes what was written to `tracked` into `changes`; what training reports was captured already.
@@ -15,7 +15,7 @@ impl Recording {
     pub(super) fn look_late(
         &mut self,
         batch: &Batch<'_>,
-        tracked: &[PathBuf],
+        tracked: &PathList,
         changes: &mut Vec<TreeChange>,
     ) -> Result<()> {
         let prefix = self.store.tree_path("");

@@ -1,6 +1,7 @@
 //! The code as it is run: which files belong to it, and whether it differs from a checkpoint's.
 
 use super::inputs::Inputs;
+use crate::capture::PathList;
 use crate::error::Result;
 use crate::event::{Event, Events};
 use crate::id::ObjectId;
@@ -102,13 +103,9 @@ pub fn classifier(
     store: &Store,
     inputs: &Inputs,
     outputs: PathSet,
-    tracked: Arc<[PathBuf]>,
+    tracked: Arc<PathList>,
 ) -> impl Fn(&Path) -> WrittenFile + use<> {
     use std::os::unix::ffi::OsStrExt;
-    let is_tracked = move |bytes: &[u8]| {
-        let found = tracked.binary_search_by(|known| known.as_os_str().as_bytes().cmp(bytes));
-        found.is_ok()
-    };
     let declared = declared(store, inputs);
     let pipeline = &inputs.pipeline;
     let ours = pipeline.files.iter().cloned();
@@ -119,7 +116,7 @@ pub fn classifier(
         .collect();
     move |path| {
         let bytes = path.as_os_str().as_bytes();
-        if !is_tracked(bytes) || ours.iter().any(|own| own == path) || outputs.covers(bytes) {
+        if !tracked.contains(bytes) || ours.iter().any(|own| own == path) || outputs.covers(bytes) {
             WrittenFile::Ignored
         } else if declared.covers(bytes) || untracked::is_code(bytes.as_bstr()) {
             WrittenFile::Code

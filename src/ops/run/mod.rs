@@ -161,7 +161,7 @@ fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Res
 
     if let Some(from) = &from {
         // Where HEAD is not its baseline, git may not track what the checkpoint has.
-        scanner.take(store.files(from.checkpoint)?.into_keys());
+        scanner.take_tree(from.checkpoint)?;
     }
     let ignored = ignore::outputs(store, stages.iter().flat_map(|stage| &stage.outs))?;
     let mut edits = std::mem::take(&mut data.edits);

@@ -3,6 +3,7 @@
 use super::inputs::Inputs;
 use super::stages::Outcome;
 use super::{Failure, Report, changes, code, links};
+use crate::capture::PathList;
 use crate::digest::Format;
 use crate::error::{Context, Kind, Result};
 use crate::event::{Event, Events};
@@ -20,7 +21,7 @@ use crate::store::requests::Requests;
 use crate::store::scan::{PathSet, Scanner};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// What all stages of a run share, whoever started their commands.
@@ -34,7 +35,7 @@ pub(super) struct Session<'a> {
     /// Pipeline and params as the run started with them.
     pub inputs: &'a Inputs,
     /// What git tracks, from the top of the work tree.
-    pub tracked: Arc<[PathBuf]>,
+    pub tracked: Arc<PathList>,
     /// What is never code.
     pub outputs: PathSet,
     /// Copies and journal; removed at the end.
@@ -51,12 +52,11 @@ pub(super) struct Ready {
 }
 
 /// Returns the files whose writes are worth watching, in the order of their bytes.
-pub(super) fn tracked(scanner: &Scanner) -> Arc<[PathBuf]> {
+pub(super) fn tracked(scanner: &Scanner) -> Arc<PathList> {
     use std::os::unix::ffi::OsStrExt;
     let paths = scanner.paths();
-    paths
-        .map(|path| PathBuf::from(OsStr::from_bytes(path)))
-        .collect()
+    let paths = paths.map(|path| Path::new(OsStr::from_bytes(path)));
+    Arc::new(paths.collect())
 }
 
 impl Session<'_> {
@@ -164,7 +164,7 @@ impl Session<'_> {
 }
 
 /// What training code reports in `dvc.yaml` files, those included that git tracks anywhere.
-fn reports(store: &Store, project: &Path, pipeline: &Pipeline, tracked: &[PathBuf]) -> Reports {
+fn reports(store: &Store, project: &Path, pipeline: &Pipeline, tracked: &PathList) -> Reports {
     let prefix = store.prefix().to_owned();
     let others = tracked.iter().filter_map(|path| {
         let inner = path.to_str()?.strip_prefix(&prefix)?;

@@ -12,7 +12,7 @@
 mod entries;
 mod settled;
 
-use self::entries::{Entry, Role, from_index, join_head, unmerged_paths};
+use self::entries::{Entries, Role, State, unmerged_paths};
 use self::settled::{index_stat, is_settled, settled_before_now};
 use super::Store;
 use super::filter::{Clean, Filter, os_path};
@@ -60,12 +60,9 @@ pub struct Scan {
 /// A private in-memory index that knows which files changed since it last looked.
 pub struct Scanner {
     store: Store,
-    /// As the user has it; for attributes, excludes and filters.
-    pub(crate) index: gix::worktree::IndexPersistedOrInMemory,
     /// The tree of the last scan; HEAD's before the first.
     tree: ObjectId,
-    /// Sorted by path.
-    entries: Vec<Entry>,
+    entries: Entries,
     outputs: PathSet,
     filter: Filter,
     lstat: Lstat,
@@ -91,28 +88,24 @@ impl Scanner {
             .hint("resolve the conflicts, then 'git add' the files"));
         }
         let tree = repo.head_tree_id_or_empty().context(doing)?.detach();
-        let mut entries = from_index(&index, &outputs);
         let is_clean = index
             .tree()
             .is_some_and(|cached| cached.num_entries.is_some() && cached.id == tree);
-        if is_clean {
-            for entry in &mut entries {
-                entry.in_tree = entry.known;
-            }
-        } else {
+        let filter = Filter::new(repo, &index)?;
+        let mut entries = Entries::new(index, &outputs);
+        if !is_clean {
             let head = repo.index_from_tree(&tree).context(doing)?;
-            join_head(&mut entries, &head, &index, &outputs);
+            entries.join_head(&head, &outputs);
         }
         let filesystem = repo.filesystem_options().context(doing)?;
         Ok(Scanner {
-            filter: Filter::new(repo, &index)?,
+            filter,
             lstat: Lstat::new(&store.worktree)
                 .context(|| format!("cannot open '{}'", store.worktree.display()))?,
             stat: repo.stat_options().context(doing)?,
             executable_bit: filesystem.executable_bit,
             symlinks: filesystem.symlink,
             store: store.clone(),
-            index,
             tree,
             entries,
             outputs,
@@ -125,30 +118,41 @@ impl Scanner {
         for path in paths {
             let path = path.into();
             match self.position(path.as_bstr()) {
-                Ok(at) => {
-                    let entry = &mut self.entries[at];
-                    if entry.role == Role::Dropped {
-                        entry.role = Role::Scanned;
-                    }
+                Ok(at) if self.entries.role(at) == Role::Dropped => {
+                    self.entries.set_role(at, Role::Scanned);
                 }
-                Err(_) => new.push(Entry {
-                    role: if self.outputs.covers(&path) {
-                        Role::Output
-                    } else {
-                        Role::Scanned
-                    },
-                    path,
-                    in_tree: None,
-                    known: None,
-                    stat: Stat::default(),
-                    checked: stat::Time::default(),
-                }),
+                Ok(_) => {}
+                Err(_) => new.push(path),
             }
         }
-        if !new.is_empty() {
-            self.entries.append(&mut new);
-            self.entries.sort_by(|a, b| a.path.cmp(&b.path));
-            self.entries.dedup_by(|b, a| a.path == b.path);
+        if new.is_empty() {
+            return;
+        }
+        for path in new {
+            let role = match self.outputs.covers(&path) {
+                true => Role::Output,
+                false => Role::Scanned,
+            };
+            self.entries.push(path, role);
+        }
+        self.entries.sort();
+    }
+
+    /// As [`Scanner::take`], with all paths of a commit's or a tree's tree.
+    pub fn take_tree(&mut self, treeish: ObjectId) -> Result<()> {
+        let tree = self.store.tree_index(treeish)?;
+        let unknown = |path: &&BStr| self.takes(path);
+        let paths = tree.entries().iter().map(|entry| entry.path(&tree));
+        let new: Vec<BString> = paths.filter(unknown).map(BStr::to_owned).collect();
+        self.take(new);
+        Ok(())
+    }
+
+    /// Whether taking `path` would change anything.
+    fn takes(&self, path: &BStr) -> bool {
+        match self.position(path) {
+            Ok(at) => self.entries.role(at) == Role::Dropped,
+            Err(_) => true,
         }
     }
 
@@ -177,16 +181,22 @@ impl Scanner {
     /// Whether the index has this path.
     pub fn is_tracked(&self, path: &[u8]) -> bool {
         let below = [path, b"/"].concat();
-        self.index.entry_by_path(path.as_bstr()).is_some()
-            || self.index.prefixed_entries(below.as_bstr()).is_some()
+        let index = self.index();
+        index.entry_by_path(path.as_bstr()).is_some()
+            || index.prefixed_entries(below.as_bstr()).is_some()
     }
 
     /// Returns the paths that scans look at, in order: those whose writes are worth watching.
     pub fn paths(&self) -> impl Iterator<Item = &BStr> {
-        self.entries
-            .iter()
-            .filter(|entry| entry.role == Role::Scanned)
-            .map(|entry| entry.path.as_bstr())
+        let entries = &self.entries;
+        (0..entries.len())
+            .filter(|at| entries.role(*at) == Role::Scanned)
+            .map(|at| entries.path(at))
+    }
+
+    /// Returns the index as the user has it.
+    pub(crate) fn index(&self) -> &gix::index::State {
+        &self.entries.index
     }
 
     /// Returns the tree of the last scan, HEAD's before the first.
@@ -196,9 +206,9 @@ impl Scanner {
 
     /// Converts bytes read from `path` to git's form and stores them.
     pub fn blob(&mut self, batch: &Batch<'_>, path: &[u8], bytes: &[u8]) -> Result<ObjectId> {
-        let cleaned = self
-            .filter
-            .clean(&self.store.repo, &self.index, path.as_bstr(), bytes)?;
+        let cleaned =
+            self.filter
+                .clean(&self.store.repo, &self.entries.index, path.as_bstr(), bytes)?;
         match cleaned {
             Clean::Unchanged(bytes) => batch.blob(bytes),
             Clean::Bytes(bytes) => batch.blob(&bytes),
@@ -225,22 +235,21 @@ impl Scanner {
     pub(crate) fn at_head(&self, path: &BStr) -> Option<FileState> {
         self.position(path)
             .ok()
-            .and_then(|at| self.entries[at].in_tree)
+            .and_then(|at| self.entries.state(at).in_tree)
     }
 
     /// Lists the paths that HEAD has, before the first scan.
     pub(crate) fn head_paths(&self) -> Vec<BString> {
-        self.entries
-            .iter()
-            .filter(|entry| entry.in_tree.is_some())
-            .map(|entry| entry.path.clone())
+        (0..self.entries.len())
+            .filter(|at| self.entries.state(*at).in_tree.is_some())
+            .map(|at| self.entries.path(at).to_owned())
             .collect()
     }
 
     /// Whether `path` is one that we leave alone: a submodule, or outside of a sparse checkout.
     pub(crate) fn is_kept(&self, path: &BStr) -> bool {
         self.position(path)
-            .is_ok_and(|at| self.entries[at].role == Role::Kept)
+            .is_ok_and(|at| self.entries.role(at) == Role::Kept)
     }
 
     /// Stores the bytes that the work tree has at `path`.
@@ -256,8 +265,7 @@ impl Scanner {
     }
 
     fn position(&self, path: &BStr) -> std::result::Result<usize, usize> {
-        self.entries
-            .binary_search_by(|entry| entry.path.as_bstr().cmp(path))
+        self.entries.position(path)
     }
 
     fn collect(
@@ -268,13 +276,11 @@ impl Scanner {
         let mut changes = Vec::new();
         for at in positions {
             let new = self.look(at, Some(batch))?;
-            let entry = &mut self.entries[at];
-            if entry.in_tree != new {
-                changes.push(Change {
-                    path: entry.path.clone(),
-                    old: std::mem::replace(&mut entry.in_tree, new),
-                    new,
-                });
+            let old = self.entries.state(at).in_tree;
+            if old != new {
+                self.entries.state_mut(at).in_tree = new;
+                let path = self.entries.path(at).to_owned();
+                changes.push(Change { path, old, new });
             }
         }
         if !changes.is_empty() {
@@ -294,16 +300,16 @@ impl Scanner {
 
     /// Returns what the entry is now, reading the file only if its stat cannot vouch for it.
     fn look(&mut self, at: usize, batch: Option<&Batch<'_>>) -> Result<Option<FileState>> {
-        let entry = &self.entries[at];
-        match entry.role {
+        let state = self.entries.state(at);
+        match self.entries.role(at) {
             Role::Scanned => {}
-            Role::Output if batch.is_some() => return Ok(entry.in_tree),
+            Role::Output if batch.is_some() => return Ok(state.in_tree),
             Role::Output => {}
-            Role::Kept => return Ok(entry.known),
+            Role::Kept => return Ok(state.known),
             Role::Dropped if batch.is_some() => return Ok(None),
             Role::Dropped => {}
         }
-        let path = entry.path.as_bstr();
+        let path = self.entries.path(at);
         let found = self
             .lstat
             .stat(path)
@@ -312,37 +318,37 @@ impl Scanner {
             return Ok(None);
         };
         let new = index_stat(&found);
-        if let Some(known) = entry.known
+        if let Some(known) = state.known
             && self.kind(&found, Some(known.kind)) == Some(known.kind)
-            && self.vouches(entry, &new)
-            && (batch.is_none() || entry.stored())
+            && self.vouches(&state, &new)
+            && (batch.is_none() || state.stored())
         {
             return Ok(Some(known));
         }
         let checked = settled_before_now();
-        let path = entry.path.clone();
-        let before = entry.known.or(entry.in_tree).map(|state| state.kind);
-        let state = self.content(path.as_bstr(), &found, before, batch)?;
-        let entry = &mut self.entries[at];
-        entry.known = state;
-        entry.stat = new;
+        let path = path.to_owned();
+        let before = state.known.or(state.in_tree).map(|state| state.kind);
+        let content = self.content(path.as_bstr(), &found, before, batch)?;
+        let own = self.entries.state_mut(at);
+        own.known = content;
+        own.stat = new;
         // A content that was only looked at may not be in the object database.
-        entry.checked = if batch.is_some() || state == entry.in_tree {
+        own.checked = if batch.is_some() || content == own.in_tree {
             checked
         } else {
             stat::Time::default()
         };
-        Ok(state)
+        Ok(content)
     }
 
     /// Whether an equal stat proves an equal content.
-    fn vouches(&self, entry: &Entry, new: &Stat) -> bool {
+    fn vouches(&self, state: &State, new: &Stat) -> bool {
         let mut options = self.stat;
         // Tools that write no nanoseconds into the index write zero.
-        options.use_nsec = entry.stat.mtime.nsecs != 0;
-        entry.stat.matches(new, options)
-            && is_settled(entry.stat.mtime, entry.checked)
-            && (!options.trust_ctime || is_settled(entry.stat.ctime, entry.checked))
+        options.use_nsec = state.stat.mtime.nsecs != 0;
+        state.stat.matches(new, options)
+            && is_settled(state.stat.mtime, state.checked)
+            && (!options.trust_ctime || is_settled(state.stat.ctime, state.checked))
     }
 
     /// Returns the kind of a file for git, `None` for what git cannot track.
@@ -396,7 +402,7 @@ impl Scanner {
         };
         let cleaned = self
             .filter
-            .clean(&self.store.repo, &self.index, path, file)?;
+            .clean(&self.store.repo, &self.entries.index, path, file)?;
         let id = match cleaned {
             Clean::Bytes(bytes) => self.object(&bytes, batch)?,
             Clean::Unchanged(_) if found.st_size as u64 > STREAM_FROM && batch.is_some() => {
