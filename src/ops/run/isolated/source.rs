@@ -47,6 +47,7 @@ impl Source {
             store,
             &mut scanner,
             &inputs,
+            &inputs.edits,
             &written,
             &ignore_files,
             events,
