@@ -2,6 +2,10 @@
 //!
 //! Nothing here opens a file: readers and bytes come in, hashes and bytes go out.
 
+mod hex;
+
+pub use hex::{Hex, Md5Hex, Sha256Hex};
+
 use indexmap::IndexMap;
 use md5::Md5;
 use sha2::{Digest, Sha256};
@@ -27,12 +31,12 @@ pub enum Format {
 /// The hashes of one file's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileDigest {
-    /// md5 of the bytes, 32 hex digits.
-    pub md5: String,
+    /// md5 of the bytes.
+    pub md5: Md5Hex,
     /// md5 by DVC 2's text rule where that differs from `md5`.
-    pub md5_text: Option<String>,
-    /// sha256 of the bytes, 64 hex digits.
-    pub sha256: String,
+    pub md5_text: Option<Box<Md5Hex>>,
+    /// sha256 of the bytes.
+    pub sha256: Sha256Hex,
     /// Bytes.
     pub size: u64,
 }
@@ -60,7 +64,7 @@ pub struct DirDigest {
 
 impl FileDigest {
     /// Returns the md5 that names these bytes in `format`.
-    pub fn md5(&self, format: Format) -> &str {
+    pub fn md5(&self, format: Format) -> &Md5Hex {
         match (format, &self.md5_text) {
             (Format::V2, Some(text)) => text,
             _ => &self.md5,
@@ -72,7 +76,7 @@ impl PathDigest {
     /// Returns the md5 of `dvc.lock`: 32 hex digits, `.dir` behind them for a directory.
     pub fn md5(&self, format: Format) -> String {
         match self {
-            PathDigest::File { digest, .. } => digest.md5(format).to_owned(),
+            PathDigest::File { digest, .. } => digest.md5(format).to_string(),
             PathDigest::Dir(dir) => dir.md5(format),
         }
     }
@@ -80,7 +84,7 @@ impl PathDigest {
     /// Returns the sha256 of the note: of the file's bytes, or of [`DirDigest::sha256`]'s listing.
     pub fn sha256(&self) -> String {
         match self {
-            PathDigest::File { digest, .. } => digest.sha256.clone(),
+            PathDigest::File { digest, .. } => digest.sha256.to_string(),
             PathDigest::Dir(dir) => dir.sha256(),
         }
     }
@@ -110,7 +114,11 @@ impl PathDigest {
 impl DirDigest {
     /// Builds a directory's digest from its files in any order.
     pub fn new(files: impl IntoIterator<Item = (String, FileDigest)>) -> Self {
-        let mut files: IndexMap<_, _> = files.into_iter().collect();
+        Self::of(files.into_iter().collect())
+    }
+
+    /// As [`DirDigest::new`], of a map that is there already.
+    pub fn of(mut files: IndexMap<String, FileDigest>) -> Self {
         // The order of UTF-8 bytes is that of code points.
         files.sort_unstable_keys();
         DirDigest { files }
@@ -121,7 +129,7 @@ impl DirDigest {
     pub fn listing(&self, format: Format) -> Vec<u8> {
         listing(self.files.iter().map(|(path, digest)| {
             [
-                ("md5", digest.md5(format).to_owned()),
+                ("md5", digest.md5(format).to_string()),
                 ("relpath", path.clone()),
             ]
         }))
@@ -130,17 +138,19 @@ impl DirDigest {
     /// Returns the name of the listing object: its md5 with `.dir` behind it.
     pub fn md5(&self, format: Format) -> String {
         // DVC 2's text rule changes nothing here: a carriage return in a path is escaped.
-        format!("{}.dir", hex(&Md5::digest(self.listing(format))))
+        format!("{}.dir", Md5Hex::of(&Md5::digest(self.listing(format))))
     }
 
     /// Returns the directory's sha256: of `[{"relpath": "…", "sha256": "…"}, …]`, printed and
     /// sorted as the listing is, with the sha256 of each file's bytes.
     pub fn sha256(&self) -> String {
-        let listing =
-            listing(self.files.iter().map(|(path, digest)| {
-                [("relpath", path.clone()), ("sha256", digest.sha256.clone())]
-            }));
-        hex(&Sha256::digest(listing))
+        let listing = listing(self.files.iter().map(|(path, digest)| {
+            [
+                ("relpath", path.clone()),
+                ("sha256", digest.sha256.to_string()),
+            ]
+        }));
+        Sha256Hex::of(&Sha256::digest(listing)).to_string()
     }
 
     /// Returns the bytes of all files.
@@ -246,14 +256,15 @@ impl Hasher {
         {
             text.update(b"\r");
         }
-        let md5 = hex(&self.md5.finalize());
+        let md5 = Hex::of(&self.md5.finalize());
         FileDigest {
             md5_text: self
                 .md5_text
-                .map(|text| hex(&text.finalize()))
-                .filter(|text| *text != md5),
+                .map(|text| Hex::of(&text.finalize()))
+                .filter(|text| *text != md5)
+                .map(Box::new),
             md5,
-            sha256: hex(&self.sha256.finalize()),
+            sha256: Hex::of(&self.sha256.finalize()),
             size: self.size,
         }
     }
@@ -271,15 +282,6 @@ fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
         }
     }
     Ok(filled)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|digit| char::from(DIGITS[usize::from(digit)]))
-        .collect()
 }
 
 /// A list of flat objects as `json.dumps(…, sort_keys=True)` prints it; keys come sorted.
@@ -329,7 +331,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn md5_of(data: &[u8]) -> String {
-        hex(&Md5::digest(data))
+        Md5Hex::of(&Md5::digest(data)).to_string()
     }
 
     /// DVC 2 by the book, slow.
@@ -403,7 +405,10 @@ mod tests {
             .map(|n| if n % 97 == 0 { b'\r' } else { b'\n' })
             .collect();
         assert_eq!(read(&data[..]).unwrap(), bytes(&data));
-        assert_eq!(read(&data[..]).unwrap().md5(Format::V2), by_the_book(&data));
+        assert_eq!(
+            *read(&data[..]).unwrap().md5(Format::V2),
+            by_the_book(&data)
+        );
     }
 
     proptest! {
@@ -456,6 +461,6 @@ mod tests {
             "[{{\"relpath\": \"a\", \"sha256\": \"{}\"}}]",
             bytes(b"1").sha256
         );
-        assert_eq!(one.sha256(), bytes(listing.as_bytes()).sha256);
+        assert_eq!(bytes(listing.as_bytes()).sha256, one.sha256());
     }
 }

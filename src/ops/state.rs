@@ -159,7 +159,7 @@ impl State<'_> {
         let files = cache.listing(hash.format, &hash.md5)?;
         let files = files
             .into_iter()
-            .map(|file| (format!("{path}/{}", file.relpath), file.md5));
+            .map(|file| (format!("{path}/{}", file.relpath), file.md5.to_string()));
         Ok(Some(files.collect()))
     }
 }

@@ -34,17 +34,20 @@ pub struct Capturer {
     directories: HashMap<String, SeenDirectory>,
 }
 
-/// A file as it was when its bytes were read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A file as it was when its bytes were read. Small: an output may be a folder of a million files.
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Seen {
-    link: FileStat,
     target: FileStat,
+    /// The link to it, where it is one.
+    link: Option<Box<FileStat>>,
     settled: bool,
+    /// The pass over its folder that saw it last.
+    pass: u32,
 }
 
 #[derive(Debug, Default)]
 struct SeenDirectory {
-    files: HashMap<Box<CStr>, (Seen, u32)>,
+    files: HashMap<Box<CStr>, Seen>,
     directories: HashMap<Box<CStr>, (SeenDirectory, u32)>,
     pass: u32,
 }
@@ -80,7 +83,7 @@ impl Capturer {
     pub fn is_as_captured(&self, path: &str) -> Option<bool> {
         let seen = self.files.get(path)?;
         let (link, target) = stats(&self.root.join(path)).ok()?;
-        Some(seen.link == link && seen.target == target)
+        Some(*seen.link() == link && seen.target == target)
     }
 
     /// Returns a mark for [`Capturer::take_back`].
@@ -237,11 +240,8 @@ impl Capturer {
                 "output '{path}' is neither a file nor a directory"
             )));
         }
-        let seen = Seen {
-            link,
-            target,
-            settled: self.trust_stat && target.is_settled(now),
-        };
+        let settled = self.trust_stat && target.is_settled(now);
+        let seen = Seen::new(link, target, settled, 0);
         let unchanged =
             target.size > IN_MEMORY && self.files.get(path).is_some_and(|last| last.tells(&seen));
         if unchanged {
@@ -297,6 +297,19 @@ impl Capturer {
 }
 
 impl Seen {
+    fn new(link: FileStat, target: FileStat, settled: bool, pass: u32) -> Self {
+        Seen {
+            target,
+            link: (link != target).then(|| Box::new(link)),
+            settled,
+            pass,
+        }
+    }
+
+    fn link(&self) -> &FileStat {
+        self.link.as_deref().unwrap_or(&self.target)
+    }
+
     /// Whether a file that was seen like this, and now looks like `now`, has the bytes it had then.
     fn tells(&self, now: &Seen) -> bool {
         self.settled && self.link == now.link && self.target == now.target
@@ -360,13 +373,10 @@ impl DirectoryWalk<'_> {
             if !target.is_file() {
                 continue;
             }
-            let seen = Seen {
-                link,
-                target,
-                settled: self.capturer.trust_stat && target.is_settled(self.now),
-            };
-            if let Some((last, last_pass)) = known.files.get_mut(name) {
-                *last_pass = pass;
+            let settled = self.capturer.trust_stat && target.is_settled(self.now);
+            let seen = Seen::new(link, target, settled, pass);
+            if let Some(last) = known.files.get_mut(name) {
+                last.pass = pass;
                 if last.tells(&seen) {
                     continue;
                 }
@@ -384,15 +394,15 @@ impl DirectoryWalk<'_> {
                 .capturer
                 .read(file, &path.join(text), target, self.bytes)?;
             self.changed.push((format!("{prefix}{text}"), captured));
-            known.files.insert(name.into(), (seen, pass));
+            known.files.insert(name.into(), seen);
         }
         self.forget_gone(prefix, known, pass);
         Ok(())
     }
 
     fn forget_gone(&mut self, prefix: &str, known: &mut SeenDirectory, pass: u32) {
-        known.files.retain(|name, (_, last)| {
-            let here = *last == pass;
+        known.files.retain(|name, seen| {
+            let here = seen.pass == pass;
             if !here {
                 self.removed
                     .push(format!("{prefix}{}", name.to_string_lossy()));

@@ -17,11 +17,12 @@ pub struct FileStat {
     pub mode: u32,
     /// Bytes.
     pub size: u64,
-    /// Nanoseconds since the epoch.
-    pub mtime: i128,
-    /// Nanoseconds since the epoch.
-    pub ctime: i128,
+    mtime: Nanoseconds,
+    ctime: Nanoseconds,
 }
+
+/// Since the epoch, from 1677 to 2262. A folder of many files is remembered by them.
+type Nanoseconds = i64;
 
 /// Returns the time, to be compared with the time stamps of files.
 #[expect(
@@ -40,14 +41,16 @@ const COARSE_GRAIN: Duration = Duration::from_secs(2);
 impl FileStat {
     /// Takes over what `lstat` or `fstat` said.
     pub fn from_rustix(stat: &rustix::fs::Stat) -> Self {
-        let nanos = |seconds: i128, nanos: i128| seconds * 1_000_000_000 + nanos;
+        let nanos = |seconds: Nanoseconds, nanos: Nanoseconds| {
+            seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
+        };
         FileStat {
             device: stat.st_dev,
             inode: stat.st_ino,
             mode: stat.st_mode,
             size: stat.st_size as u64,
-            mtime: nanos(stat.st_mtime.into(), stat.st_mtime_nsec.into()),
-            ctime: nanos(stat.st_ctime.into(), stat.st_ctime_nsec.into()),
+            mtime: nanos(stat.st_mtime, stat.st_mtime_nsec as Nanoseconds),
+            ctime: nanos(stat.st_ctime, stat.st_ctime_nsec as Nanoseconds),
         }
     }
 
@@ -73,7 +76,12 @@ impl FileStat {
 
     /// The later of mtime and ctime, in nanoseconds since the epoch.
     pub fn newest(&self) -> i128 {
-        self.mtime.max(self.ctime)
+        self.mtime.max(self.ctime).into()
+    }
+
+    /// When it was written last, in nanoseconds since the epoch.
+    pub fn mtime(&self) -> i128 {
+        self.mtime.into()
     }
 
     /// Whether a content read at `read_at` (nanoseconds since the epoch) can be told by this stat from all later ones.
@@ -92,7 +100,7 @@ impl FileStat {
 mod tests {
     use super::*;
 
-    fn stat(mtime: i128, ctime: i128) -> FileStat {
+    fn stat(mtime: Nanoseconds, ctime: Nanoseconds) -> FileStat {
         FileStat {
             device: 1,
             inode: 2,
@@ -103,32 +111,32 @@ mod tests {
         }
     }
 
-    const SECOND: i128 = 1_000_000_000;
-    const MILLI: i128 = 1_000_000;
+    const SECOND: Nanoseconds = 1_000_000_000;
+    const MILLI: Nanoseconds = 1_000_000;
 
     #[test]
     fn a_stat_younger_than_the_grain_is_not_trusted() {
         let at = 100 * SECOND + 7;
-        assert!(!stat(at, at).is_settled(at + 19 * MILLI));
-        assert!(stat(at, at).is_settled(at + 21 * MILLI));
+        assert!(!stat(at, at).is_settled((at + 19 * MILLI).into()));
+        assert!(stat(at, at).is_settled((at + 21 * MILLI).into()));
     }
 
     #[test]
     fn ctime_counts_even_if_mtime_was_set_back() {
         let at = 100 * SECOND + 7;
-        assert!(!stat(SECOND, at).is_settled(at + 5 * MILLI));
+        assert!(!stat(SECOND, at).is_settled((at + 5 * MILLI).into()));
     }
 
     #[test]
     fn whole_seconds_need_two_seconds() {
         let at = 100 * SECOND;
-        assert!(!stat(at, at).is_settled(at + SECOND + 500 * MILLI));
-        assert!(stat(at, at).is_settled(at + 2 * SECOND + MILLI));
+        assert!(!stat(at, at).is_settled((at + SECOND + 500 * MILLI).into()));
+        assert!(stat(at, at).is_settled((at + 2 * SECOND + MILLI).into()));
     }
 
     #[test]
     fn a_clock_that_went_back_trusts_nothing() {
         let at = 100 * SECOND + 7;
-        assert!(!stat(at, at).is_settled(at - 3600 * SECOND));
+        assert!(!stat(at, at).is_settled((at - 3600 * SECOND).into()));
     }
 }

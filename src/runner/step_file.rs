@@ -47,7 +47,7 @@ impl StepFile {
         self.last = Some(stat);
         Some(Step {
             number,
-            moment: stat.mtime,
+            moment: stat.mtime(),
         })
     }
 }
@@ -163,7 +163,7 @@ mod tests {
         fs_err::write(&path, r#"{"pid": 20681, "step": 0}"#).unwrap();
         let step = file.look().unwrap();
         let stat = super::stat(&path).unwrap();
-        assert_eq!((step.number, step.moment), (0, stat.mtime));
+        assert_eq!((step.number, step.moment), (0, stat.mtime()));
         assert_eq!(file.look(), None);
         assert!(file.says(step));
         fs_err::write(&path, r#"{"pid": 20681, "step": 10}"#).unwrap();

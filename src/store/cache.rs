@@ -109,12 +109,8 @@ impl Cache {
         let mut objects = vec![md5.to_owned()];
         if md5.ends_with(".dir") {
             let files = self.listing(format, md5)?;
-            objects.extend(
-                files
-                    .into_iter()
-                    .map(|file| file.md5)
-                    .collect::<BTreeSet<_>>(),
-            );
+            let names: BTreeSet<_> = files.into_iter().map(|file| file.md5).collect();
+            objects.extend(names.iter().map(|md5| md5.to_string()));
         }
         Ok(objects)
     }
@@ -259,7 +255,7 @@ mod tests {
                     .insert(&file(root.path(), text.as_bytes()), format, &md5)
                     .unwrap();
             }
-            expected.push((md5, text.len() as u64));
+            expected.push((md5.to_string(), text.len() as u64));
         }
         drop(cache.capture_dir(root.path()).unwrap());
         expected.sort();

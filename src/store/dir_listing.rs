@@ -3,17 +3,24 @@
 //! [`crate::digest::DirDigest`] writes it. A listing may come from a remote, and what it names is
 //! written to the work tree, so nothing in it is believed.
 
-use crate::digest;
+use crate::digest::Md5Hex;
 use crate::error::{Error, Result};
-use serde_json::Value;
+use serde::Deserialize;
 
 /// One file of a stored listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedFile {
     /// Path below the directory, `/` between parts.
     pub relpath: String,
-    /// The name of its object, 32 hex digits.
-    pub md5: String,
+    /// The name of its object.
+    pub md5: Md5Hex,
+}
+
+/// An item as it stands there.
+#[derive(Deserialize)]
+struct Item {
+    relpath: String,
+    md5: String,
 }
 
 /// Parses a listing object; keys that are not known are passed over.
@@ -22,37 +29,22 @@ pub struct ListedFile {
 /// listing was made to do harm.
 pub fn parse(bytes: &[u8]) -> Result<Vec<ListedFile>> {
     let not_a_listing = || Error::corrupt("not a directory listing");
-    let value: Value =
+    let items: Vec<Item> =
         serde_json::from_slice(bytes).map_err(|error| not_a_listing().caused_by(error))?;
-    let Value::Array(items) = value else {
-        return Err(not_a_listing());
-    };
-    items
-        .iter()
-        .map(|item| {
-            let text = |key| item.get(key).and_then(Value::as_str).map(str::to_owned);
-            let file = ListedFile {
-                relpath: text("relpath").ok_or_else(not_a_listing)?,
-                md5: text("md5").ok_or_else(not_a_listing)?,
-            };
-            check(&file)?;
-            Ok(file)
-        })
-        .collect()
+    items.into_iter().map(check).collect()
 }
 
-fn check(file: &ListedFile) -> Result<()> {
-    let harmless = file.relpath.split('/').all(|part| {
+fn check(item: Item) -> Result<ListedFile> {
+    let harmless = item.relpath.split('/').all(|part| {
         !matches!(part, "" | "." | "..")
             && !part.eq_ignore_ascii_case(".git")
             && !part.contains('\0')
     });
-    let wrong = if !harmless {
-        ("path", &file.relpath)
-    } else if !digest::is_md5(&file.md5) {
-        ("md5", &file.md5)
-    } else {
-        return Ok(());
+    let relpath = item.relpath;
+    let wrong = match (harmless, Md5Hex::parse(&item.md5)) {
+        (true, Some(md5)) => return Ok(ListedFile { relpath, md5 }),
+        (true, None) => ("md5", item.md5),
+        (false, _) => ("path", relpath),
     };
     Err(Error::corrupt(format!(
         "a directory listing has the {} '{}'",
@@ -64,7 +56,7 @@ fn check(file: &ListedFile) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::{DirDigest, Format};
+    use crate::digest::{self, DirDigest, Format};
     use proptest::prelude::*;
 
     proptest! {

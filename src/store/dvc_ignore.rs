@@ -1,9 +1,9 @@
 //! `.dvcignore`: files that DVC does not see, in git's syntax; and the files of a directory without them.
 
+use super::memo::Stat;
 use crate::error::{Context, Error, Result};
 use gix::bstr::BStr;
 use gix::ignore::Search;
-use std::fs::Metadata;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -25,10 +25,8 @@ pub struct DvcIgnore {
 pub struct FoundFile {
     /// Path below that directory, `/` between parts.
     pub relpath: String,
-    /// Where it is.
-    pub path: PathBuf,
-    /// What it is, links followed.
-    pub stat: Metadata,
+    /// What tells whether it changes, links followed.
+    pub stat: Stat,
 }
 
 impl DvcIgnore {
@@ -130,11 +128,8 @@ impl DvcIgnore {
             if stat.is_dir() {
                 self.collect(&path, &format!("{relpath}/"), found)?;
             } else if stat.is_file() {
-                found.push(FoundFile {
-                    relpath,
-                    path,
-                    stat,
-                });
+                let stat = Stat::of(&stat);
+                found.push(FoundFile { relpath, stat });
             }
         }
         Ok(())

@@ -6,6 +6,7 @@ use super::memo::{self, Known, Memo, Stat};
 use crate::digest::{self, DirDigest, FileDigest, Format, PathDigest};
 use crate::error::{Context, Error, Kind, Result};
 use crate::progress::Piece;
+use indexmap::IndexMap;
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::fs::Metadata;
@@ -61,16 +62,21 @@ impl Cache {
         let found = if stat.is_dir() {
             let files = DvcIgnore::above(&self.project, path)?.files_below(path)?;
             let unknown = |file: &&FoundFile| {
-                let known = memo.get(&file.relpath, &Stat::of(&file.stat));
+                let known = memo.get(&file.relpath, &file.stat);
                 !known.is_some_and(Known::is_complete)
             };
-            let total = files.iter().filter(unknown).map(|file| file.stat.len());
+            let total = files.iter().filter(unknown).map(|file| file.stat.size());
             let piece = self.begin(path, total.sum());
             let digests = files
                 .par_iter()
-                .map(|file| digest_file(&file.path, &file.relpath, &file.stat, &memo, &piece))
+                .map(|file| {
+                    let path = path.join(&file.relpath);
+                    digest_file(&path, &file.relpath, file.stat, &memo, &piece)
+                })
                 .collect::<Result<Vec<_>>>()?;
-            let mut dir = DirDigest::default();
+            let mut dir = DirDigest {
+                files: IndexMap::with_capacity(files.len()),
+            };
             for (file, hashed) in files.into_iter().zip(digests) {
                 hashed.remember(&mut memo, &file.relpath);
                 dir.files.insert(file.relpath, hashed.digest);
@@ -79,7 +85,7 @@ impl Cache {
             PathDigest::Dir(dir)
         } else if stat.is_file() {
             let piece = self.begin(path, stat.len());
-            let hashed = digest_file(path, "", &stat, &memo, &piece)?;
+            let hashed = digest_file(path, "", Stat::of(&stat), &memo, &piece)?;
             hashed.remember(&mut memo, "");
             if hashed.is_settled() {
                 self.hashed.put(path, Stat::of(&stat), &hashed.digest);
@@ -162,13 +168,13 @@ impl Read for Counted<'_> {
 fn digest_file(
     path: &Path,
     relpath: &str,
-    stat: &Metadata,
+    stat: Stat,
     memo: &Memo,
     piece: &Piece<'_>,
 ) -> Result<FileHashed> {
     let known = memo
-        .get(relpath, &Stat::of(stat))
-        .and_then(|known| known.digest(stat.len()));
+        .get(relpath, &stat)
+        .and_then(|known| known.digest(stat.size()));
     if let Some(digest) = known {
         return Ok(FileHashed { digest, read: None });
     }
@@ -221,7 +227,7 @@ mod tests {
             fs_err::write(&path, text).unwrap();
             let found = cache.digest(&path).unwrap().unwrap();
             assert!(found.isexec());
-            assert_eq!(found.md5(Format::V3), digest::bytes(text.as_bytes()).md5);
+            assert_eq!(digest::bytes(text.as_bytes()).md5, found.md5(Format::V3));
         }
         assert_eq!(cache.digest(&path.join("below")).unwrap(), None);
     }

@@ -3,7 +3,7 @@
 use super::cache::{Cache, OBJECT_MODE};
 use super::copy;
 use super::durable;
-use crate::digest::{self, DirDigest, FileDigest, Format};
+use crate::digest::{self, DirDigest, FileDigest, Format, Md5Hex};
 use crate::error::{Context, Result};
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashSet};
@@ -15,14 +15,17 @@ use std::path::{Path, PathBuf};
 /// More files than this are synced by one sync of the whole file system.
 const SYNC_EACH: usize = 64;
 
+/// So many files are placed and synced at once: what is held for each of them adds up.
+const TOGETHER: usize = 2048;
+
 impl Cache {
     /// Moves a finished file (on the same file system: by rename) to its place; a hit only removes it.
     /// Content and directory are synced before this returns.
     ///
     /// Returns the digest of what the cache holds instead, where that is not what was given: DVC 2's
     /// text rule gives a file with `\r\n` and one with `\n` the same name, and the first one stays.
-    pub fn insert(&self, file: &Path, format: Format, md5: &str) -> Result<Option<FileDigest>> {
-        let twins = self.insert_all(&[(file.to_owned(), md5.to_owned())], format)?;
+    pub fn insert(&self, file: &Path, format: Format, md5: &Md5Hex) -> Result<Option<FileDigest>> {
+        let twins = self.insert_all(&[(file.to_owned(), *md5)], format)?;
         Ok(twins.into_iter().next().map(|(_, digest)| digest))
     }
 
@@ -30,42 +33,48 @@ impl Cache {
     /// [`Cache::insert`] does one. Returns the names of which the cache holds other bytes.
     pub fn insert_all(
         &self,
-        files: &[(PathBuf, String)],
+        files: &[(PathBuf, Md5Hex)],
         format: Format,
-    ) -> Result<Vec<(String, FileDigest)>> {
+    ) -> Result<Vec<(Md5Hex, FileDigest)>> {
         let mut twins = Vec::new();
         let mut hits = Vec::new();
-        let mut new = Vec::new();
         let mut names = HashSet::new();
-        for (file, md5) in files {
-            let object = self.path(format, md5);
-            let size = fs_err::metadata(file)
-                .context(|| cannot_store(file, md5))?
-                .len();
-            match self.look(&object, size, format, md5) {
-                _ if !names.insert(md5) => hits.push((file, None)),
-                Found::Same => hits.push((file, Some(object))),
-                Found::Twin(digest) => {
-                    twins.push((md5.clone(), digest));
-                    hits.push((file, Some(object)));
+        let mut dirs = BTreeSet::new();
+        for files in files.chunks(TOGETHER) {
+            let (mut new, mut present) = (Vec::new(), Vec::new());
+            for (file, md5) in files {
+                let object = self.path(format, md5);
+                let size = fs_err::metadata(file)
+                    .context(|| cannot_store(file, md5))?
+                    .len();
+                if !names.insert(md5) {
+                    hits.push(file);
+                    continue;
                 }
-                Found::Nothing => new.push((file, md5, object)),
+                let dir = durable::parent(&object);
+                if !dirs.contains(dir) {
+                    dirs.insert(dir.to_owned());
+                }
+                match self.look(&object, size, format, md5) {
+                    Found::Nothing => {
+                        new.push((file, md5, object));
+                        continue;
+                    }
+                    Found::Same => {}
+                    Found::Twin(digest) => twins.push((*md5, digest)),
+                }
+                hits.push(file);
+                present.push(object);
             }
+            self.place(&new)?;
+            // What is there may be so young that a power cut would take it.
+            sync_files(&present).context(|| "cannot sync the cache".to_owned())?;
         }
-        self.place(&new)?;
-        // What is there may be so young that a power cut would take it.
-        let present: Vec<&Path> = hits.iter().filter_map(|(_, o)| o.as_deref()).collect();
-        sync_files(&present).context(|| "cannot sync the cache".to_owned())?;
-        let dirs: BTreeSet<&Path> = present
-            .into_iter()
-            .chain(new.iter().map(|(_, _, object)| object.as_path()))
-            .map(durable::parent)
-            .collect();
         for dir in dirs {
-            durable::sync_directory(dir)
+            durable::sync_directory(&dir)
                 .context(|| format!("cannot sync the directory '{}'", dir.display()))?;
         }
-        for (file, _) in hits {
+        for file in hits {
             fs_err::remove_file(file)
                 .context(|| format!("cannot remove the temporary file '{}'", file.display()))?;
         }
@@ -110,7 +119,7 @@ impl Cache {
         Found::Nothing
     }
 
-    fn place(&self, new: &[(&PathBuf, &String, PathBuf)]) -> Result<()> {
+    fn place(&self, new: &[(&PathBuf, &Md5Hex, PathBuf)]) -> Result<()> {
         let Some((file, md5, object)) = new.first() else {
             return Ok(());
         };
@@ -184,16 +193,16 @@ fn protect(path: &Path) -> io::Result<()> {
 }
 
 /// Makes the contents of files that lie on one file system survive a power cut.
-fn sync_files(paths: &[&Path]) -> io::Result<()> {
+fn sync_files<P: AsRef<Path> + Sync>(paths: &[P]) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     if paths.len() > SYNC_EACH {
         // Each sync of a file waits for the journal; one for all takes a fraction of 10,000 such waits.
-        rustix::fs::syncfs(fs_err::File::open(paths[0])?)?;
+        rustix::fs::syncfs(fs_err::File::open(paths[0].as_ref())?)?;
         return Ok(());
     }
     paths
         .par_iter()
-        .try_for_each(|path| fs_err::File::open(path)?.sync_all())
+        .try_for_each(|path| fs_err::File::open(path.as_ref())?.sync_all())
 }
 
 #[cfg(test)]

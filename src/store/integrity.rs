@@ -83,7 +83,7 @@ impl Verifier<'_> {
             let damage = self.look(format, md5).or_else(|| {
                 let digest = self.digest(format, md5)?;
                 sha256
-                    .is_some_and(|sha256| sha256 != digest.sha256)
+                    .is_some_and(|sha256| digest.sha256 != sha256)
                     .then_some(Damage::Tampered)
             });
             return Ok(damage
@@ -101,7 +101,7 @@ impl Verifier<'_> {
             }
             Err(error) => return Err(error),
         };
-        let names: Vec<&str> = files.iter().map(|file| file.md5.as_str()).collect();
+        let names: Vec<&str> = files.iter().map(|file| &*file.md5).collect();
         self.read(format, &names)?;
         let mut problems = Vec::new();
         let mut dir = DirDigest::default();
@@ -200,17 +200,17 @@ mod tests {
         let other = digest::bytes(b"other").sha256;
         assert_eq!(
             damage(&cache, &file.md5, &other),
-            [(file.md5.clone(), Damage::Tampered)]
+            [(file.md5.to_string(), Damage::Tampered)]
         );
         overwrite(&cache, &file.md5, b"WEIGHTS");
         assert_eq!(
             damage(&cache, &file.md5, &file.sha256),
-            [(file.md5.clone(), Damage::Damaged)]
+            [(file.md5.to_string(), Damage::Damaged)]
         );
         fs_err::remove_file(cache.path(Format::V3, &file.md5)).unwrap();
         assert_eq!(
             damage(&cache, &file.md5, &file.sha256),
-            [(file.md5.clone(), Damage::Missing)]
+            [(file.md5.to_string(), Damage::Missing)]
         );
     }
 
@@ -235,7 +235,7 @@ mod tests {
         overwrite(&cache, &two.md5, b"3");
         assert_eq!(
             damage(&cache, &md5, &dir.sha256()),
-            [(two.md5, Damage::Damaged)]
+            [(two.md5.to_string(), Damage::Damaged)]
         );
         overwrite(&cache, &md5, b"[]");
         assert_eq!(

@@ -15,7 +15,7 @@ use super::capture_dir::CaptureDir;
 use super::state::boot_id;
 use super::transition::{RefValue, hex_id};
 use crate::checkpoint::{escape_path, unescape_path};
-use crate::digest::{FileDigest, Format};
+use crate::digest::{FileDigest, Format, Hex};
 use crate::error::{Context, Result};
 use crate::id::ObjectId;
 use serde::{Deserialize, Serialize};
@@ -219,9 +219,9 @@ impl Journal {
         for (path, digest) in copies {
             let copy = HashedCopy {
                 path: escape_path(path.as_os_str().as_bytes()),
-                md5: digest.md5.clone(),
-                md5_text: digest.md5_text.clone(),
-                sha256: digest.sha256.clone(),
+                md5: digest.md5.to_string(),
+                md5_text: digest.md5_text.as_ref().map(|text| text.to_string()),
+                sha256: digest.sha256.to_string(),
                 size: digest.size,
             };
             text.extend(serde_json::to_vec(&copy).unwrap_or_default());
@@ -246,15 +246,18 @@ impl Journal {
             .split(|byte| *byte == b'\n')
             .filter_map(|line| serde_json::from_slice::<HashedCopy>(line).ok());
         lines
-            .map(|copy| {
+            .filter_map(|copy| {
                 let path = OsStr::from_bytes(&unescape_path(&copy.path)).into();
                 let digest = FileDigest {
-                    md5: copy.md5,
-                    md5_text: copy.md5_text,
-                    sha256: copy.sha256,
+                    md5: Hex::parse(&copy.md5)?,
+                    md5_text: copy
+                        .md5_text
+                        .and_then(|text| Hex::parse(&text))
+                        .map(Box::new),
+                    sha256: Hex::parse(&copy.sha256)?,
                     size: copy.size,
                 };
-                (path, digest)
+                Some((path, digest))
             })
             .collect()
     }

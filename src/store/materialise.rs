@@ -99,13 +99,13 @@ impl Cache {
             .map(|(file, listed)| {
                 let object = self.object(format, &listed.md5)?;
                 object
-                    .is_at(&file.path, memo_entry(memo, &file.relpath))
-                    .context(|| format!("cannot read '{}'", file.path.display()))
+                    .is_at(&path.join(&file.relpath), memo_entry(memo, &file.relpath))
+                    .context(|| format!("cannot read '{}'", path.join(&file.relpath).display()))
             })
             .collect::<Result<Vec<_>>>()?;
         let same = stats.iter().all(Option::is_some);
         for (listed, stat) in listed.into_iter().zip(stats) {
-            found.extend(stat.map(|stat| (listed.relpath, listed.md5, stat)));
+            found.extend(stat.map(|stat| (listed.relpath, listed.md5.to_string(), stat)));
         }
         Ok(same)
     }
@@ -158,7 +158,7 @@ impl Cache {
             .collect::<Result<Vec<_>>>()?;
         for (file, stat) in files.into_iter().zip(written) {
             if let Some(stat) = stat {
-                placed.push((file.relpath, file.md5, stat));
+                placed.push((file.relpath, file.md5.to_string(), stat));
             }
         }
         Ok(())
@@ -299,14 +299,9 @@ fn remove_others(dir: &Path, ignore: &DvcIgnore, wanted: &HashSet<&str>) -> Resu
         if wanted.contains(file.relpath.as_str()) {
             continue;
         }
-        fs_err::remove_file(&file.path)
-            .context(|| format!("cannot remove '{}'", file.path.display()))?;
-        for above in file
-            .path
-            .ancestors()
-            .skip(1)
-            .take_while(|above| *above != dir)
-        {
+        let path = dir.join(&file.relpath);
+        fs_err::remove_file(&path).context(|| format!("cannot remove '{}'", path.display()))?;
+        for above in path.ancestors().skip(1).take_while(|above| *above != dir) {
             if fs_err::remove_dir(above).is_err() {
                 break;
             }
@@ -379,7 +374,7 @@ mod tests {
             fs_err::write(&file, bytes).unwrap();
             let md5 = digest::bytes(bytes).md5;
             self.cache.insert(&file, Format::V3, &md5).unwrap();
-            md5
+            md5.to_string()
         }
 
         fn store_dir(&self, files: &[(&str, &str)]) -> String {
@@ -500,7 +495,10 @@ mod tests {
             )
         );
         assert!(!project.path("out").exists());
-        assert_eq!(project.cache.missing(Format::V3, &md5).unwrap(), [gone]);
+        assert_eq!(
+            project.cache.missing(Format::V3, &md5).unwrap(),
+            [gone.to_string()]
+        );
         assert!(!project.cache.has(Format::V3, &md5, None));
     }
 
@@ -582,7 +580,10 @@ mod tests {
             .files_below(dir)
             .unwrap()
             .into_iter()
-            .map(|file| (file.relpath, fs_err::read(file.path).unwrap()))
+            .map(|file| {
+                let bytes = fs_err::read(dir.join(&file.relpath)).unwrap();
+                (file.relpath, bytes)
+            })
             .collect()
     }
 
@@ -621,15 +622,11 @@ mod tests {
             let mut files: Vec<_> = dir
                 .files
                 .iter()
-                .map(|(path, digest)| {
-                    (
-                        project.path("captured").join(path),
-                        digest.md5(format).to_owned(),
-                    )
-                })
+                .map(|(path, digest)| (project.path("captured").join(path), *digest.md5(format)))
                 .collect();
             let file = cache.digest(&project.path("crlf.txt")).unwrap().unwrap();
-            files.push((project.path("captured-file"), file.md5(format)));
+            let md5 = digest::Hex::parse(&file.md5(format)).unwrap();
+            files.push((project.path("captured-file"), md5));
             cache.insert_all(&files, format).unwrap();
             cache.insert_listing(format, &dir).unwrap();
             let mut theirs = contents(&fixture.join(name));

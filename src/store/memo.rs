@@ -5,7 +5,7 @@
 //! for what is not known, the path as JSON. A line that cannot be read counts as absent.
 
 use super::durable;
-use crate::digest::{self, FileDigest, Format};
+use crate::digest::{self, FileDigest, Format, Hex, Md5Hex, Sha256Hex};
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -39,9 +39,9 @@ pub struct Stat {
 /// Hashes of one file, as far as they are known.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Known {
-    v2: Option<String>,
-    v3: Option<String>,
-    sha256: Option<String>,
+    v2: Option<Md5Hex>,
+    v3: Option<Md5Hex>,
+    sha256: Option<Sha256Hex>,
 }
 
 /// The memo of one path (a file, or a directory's files by relative path).
@@ -61,6 +61,11 @@ impl Stat {
             mtime: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
             ctime: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
         }
+    }
+
+    /// Returns the bytes of the file.
+    pub fn size(&self) -> u64 {
+        self.size
     }
 
     /// Whether a write after `now` (nanoseconds since the epoch) is sure to change this stat.
@@ -91,9 +96,9 @@ impl Known {
     /// Knows everything.
     pub fn all(digest: &FileDigest) -> Self {
         Known {
-            v2: Some(digest.md5(Format::V2).to_owned()),
-            v3: Some(digest.md5.clone()),
-            sha256: Some(digest.sha256.clone()),
+            v2: Some(*digest.md5(Format::V2)),
+            v3: Some(digest.md5),
+            sha256: Some(digest.sha256),
         }
     }
 
@@ -101,8 +106,8 @@ impl Known {
     pub fn name(format: Format, md5: &str) -> Self {
         let mut known = Known::default();
         match format {
-            Format::V2 => known.v2 = Some(md5.to_owned()),
-            Format::V3 => known.v3 = Some(md5.to_owned()),
+            Format::V2 => known.v2 = Hex::parse(md5),
+            Format::V3 => known.v3 = Hex::parse(md5),
         }
         known
     }
@@ -122,12 +127,11 @@ impl Known {
 
     /// Returns all hashes, or `None` if one is not known.
     pub fn digest(&self, size: u64) -> Option<FileDigest> {
-        let (v2, v3, sha256) = (&self.v2, &self.v3, &self.sha256);
-        let (v2, v3, sha256) = (v2.as_ref()?, v3.as_ref()?, sha256.as_ref()?);
+        let (v2, v3, sha256) = (self.v2?, self.v3?, self.sha256?);
         Some(FileDigest {
-            md5: v3.clone(),
-            md5_text: (v2 != v3).then(|| v2.clone()),
-            sha256: sha256.clone(),
+            md5: v3,
+            md5_text: (v2 != v3).then(|| Box::new(v2)),
+            sha256,
             size,
         })
     }
@@ -139,7 +143,7 @@ impl Memo {
         let Some(dir) = dir else {
             return Memo::default();
         };
-        let file = dir.join(digest::bytes(path.as_os_str().as_bytes()).md5);
+        let file = dir.join(&*digest::bytes(path.as_os_str().as_bytes()).md5);
         let text = fs_err::read_to_string(&file).unwrap_or_default();
         Memo {
             entries: text.lines().filter_map(parse_line).collect(),
@@ -210,7 +214,6 @@ impl Memo {
         };
         let mut text = String::new();
         for (relpath, (stat, known)) in &self.entries {
-            let field = |hash: &Option<String>| hash.clone().unwrap_or_else(|| "-".to_owned());
             // Writing to a String cannot fail.
             let _ = writeln!(
                 text,
@@ -219,9 +222,9 @@ impl Memo {
                 stat.size,
                 stat.mtime,
                 stat.ctime,
-                field(&known.v2),
-                field(&known.v3),
-                field(&known.sha256),
+                known.v2.as_deref().unwrap_or("-"),
+                known.v3.as_deref().unwrap_or("-"),
+                known.sha256.as_deref().unwrap_or("-"),
                 serde_json::Value::from(relpath.as_str()),
             );
         }
@@ -259,11 +262,10 @@ fn parse_line(line: &str) -> Option<(String, (Stat, Known))> {
         mtime: fields.next()?.parse().ok()?,
         ctime: fields.next()?.parse().ok()?,
     };
-    let hash = |field: &str| (field != "-").then(|| field.to_owned());
     let known = Known {
-        v2: hash(fields.next()?),
-        v3: hash(fields.next()?),
-        sha256: hash(fields.next()?),
+        v2: Hex::parse(fields.next()?),
+        v3: Hex::parse(fields.next()?),
+        sha256: Hex::parse(fields.next()?),
     };
     let relpath = serde_json::from_str(fields.next()?).ok()?;
     Some((relpath, (stat, known)))
@@ -288,13 +290,13 @@ mod tests {
         let digest = digest::bytes(b"one\r\n");
         let mut memo = Memo::load(Some(dir.path()), Path::new("/p/out"));
         memo.put("a \"b\"/ü\n", stat(5), Known::all(&digest), now());
-        memo.put("n", stat(6), Known::name(Format::V2, "feed"), now());
+        memo.put("n", stat(6), Known::name(Format::V2, &digest.md5), now());
         memo.save();
         let memo = Memo::load(Some(dir.path()), Path::new("/p/out"));
         let known = memo.get("a \"b\"/ü\n", &stat(5)).unwrap();
-        assert_eq!(known.digest(5), Some(digest));
+        assert_eq!(known.digest(5).as_ref(), Some(&digest));
         let known = memo.get("n", &stat(6)).unwrap();
-        assert_eq!(known.md5(Format::V2), Some("feed"));
+        assert_eq!(known.md5(Format::V2), Some(&*digest.md5));
         assert_eq!(known.md5(Format::V3), None);
         assert_eq!(known.digest(3), None);
         assert_eq!(memo.get("n", &stat(7)), None);
@@ -322,12 +324,13 @@ mod tests {
         fs_err::write(&file, vec![1; WORTH_A_TICK as usize]).unwrap();
         let metadata = fs_err::metadata(&file).unwrap();
         let mut memo = Memo::load(Some(dir.path()), &file);
+        let md5 = digest::bytes(b"").md5;
         memo.put_own(
             Format::V3,
-            vec![(String::new(), "feed".to_owned(), metadata.clone())],
+            vec![(String::new(), md5.to_string(), metadata.clone())],
         );
         let known = memo.get("", &Stat::of(&metadata)).unwrap();
-        assert_eq!(known.md5(Format::V3), Some("feed"));
+        assert_eq!(known.md5(Format::V3), Some(&*md5));
         fs_err::write(&file, vec![2; WORTH_A_TICK as usize]).unwrap();
         let metadata = fs_err::metadata(&file).unwrap();
         assert_eq!(memo.get("", &Stat::of(&metadata)), None);

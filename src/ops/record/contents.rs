@@ -3,7 +3,7 @@
 use super::recorder::Recording;
 use crate::capture::{CapturedContent, Content};
 use crate::checkpoint::NoteOutput;
-use crate::digest::{self, DirDigest, FileDigest, Format, PathDigest};
+use crate::digest::{self, DirDigest, FileDigest, Format, Md5Hex, PathDigest};
 use crate::error::{Context, Error, Result};
 use crate::lockfile::{LockEntry, LockedHash};
 use crate::pipeline::{Output, OutputKind};
@@ -15,9 +15,20 @@ use std::path::{Path, PathBuf};
 /// A finished file on the cache's file system.
 struct NewFile {
     path: PathBuf,
-    digest: FileDigest,
-    /// A copy of the capture, not a file that was made of its bytes.
-    is_copy: bool,
+    md5: Md5Hex,
+    md5_text: Option<Box<Md5Hex>>,
+    /// Of a copy of the capture; `None` for a file that was made of its bytes.
+    copy: Option<Box<FileDigest>>,
+}
+
+impl NewFile {
+    /// Returns its name in the cache.
+    fn name(&self, format: Format) -> Md5Hex {
+        match (format, &self.md5_text) {
+            (Format::V2, Some(text)) => **text,
+            _ => self.md5,
+        }
+    }
 }
 
 impl Recording {
@@ -49,27 +60,30 @@ impl Recording {
         let format = kept_format(before, &digest).unwrap_or(self.format);
         if output.cache && format == Format::V3 {
             for file in files {
-                let name = file.digest.md5(format).to_owned();
-                self.pending.files.push((file.path.clone(), name));
-                if let (true, Some(entry)) = (file.is_copy, self.entry) {
-                    self.pending.copies.push((entry, file.path, file.digest));
+                let name = file.name(format);
+                if let (Some(digest), Some(entry)) = (file.copy, self.entry) {
+                    let copy = (entry, file.path.clone(), *digest);
+                    self.pending.copies.push(copy);
                 }
+                self.pending.files.push((file.path, name));
             }
             if let PathDigest::Dir(_) = &digest {
                 self.pending.listings.push(output.path.clone());
             }
         } else if output.cache {
             if let Some(entry) = self.entry {
-                let copies = files.iter().filter(|file| file.is_copy);
-                let copies: Vec<_> = copies
-                    .map(|file| (file.path.clone(), file.digest.clone()))
-                    .collect();
+                let copy = |file: &NewFile| {
+                    let digest = file.copy.as_deref()?;
+                    Some((file.path.clone(), digest.clone()))
+                };
+                let copies: Vec<_> = files.iter().filter_map(copy).collect();
                 self.journal.add_digests(entry, &copies)?;
             }
-            let named: Vec<(PathBuf, String)> = files
-                .into_iter()
-                .map(|file| (file.path, file.digest.md5(format).to_owned()))
-                .collect();
+            let named = |file: NewFile| {
+                let name = file.name(format);
+                (file.path, name)
+            };
+            let named: Vec<(PathBuf, Md5Hex)> = files.into_iter().map(named).collect();
             // A text of other line ends may stand there under DVC 2's name: the note tells its sha256.
             for (name, stored) in self.cache.insert_all(&named, format)? {
                 tell_stored(&mut digest, format, &name, &stored);
@@ -142,9 +156,10 @@ impl Recording {
             } => {
                 let mut directory = match known {
                     Some(PathDigest::Dir(directory)) if !complete => directory.files,
-                    _ if complete => IndexMap::new(),
+                    _ if complete => IndexMap::with_capacity(changed.len()),
                     _ => return Err(lost()),
                 };
+                files.reserve_exact(changed.len());
                 for gone in removed {
                     directory.shift_remove(&gone);
                 }
@@ -156,7 +171,7 @@ impl Recording {
                     let digest = self.name(file.content, read, &mut files)?;
                     directory.insert(relative, digest);
                 }
-                PathDigest::Dir(DirDigest::new(directory))
+                PathDigest::Dir(DirDigest::of(directory))
             }
         };
         Ok(Some((digest, files)))
@@ -187,8 +202,9 @@ impl Recording {
         };
         files.push(NewFile {
             path,
-            digest: digest.clone(),
-            is_copy,
+            md5: digest.md5,
+            md5_text: digest.md5_text.clone(),
+            copy: is_copy.then(|| Box::new(digest.clone())),
         });
         Ok(digest)
     }
@@ -223,7 +239,7 @@ fn read(content: &Content) -> Result<Option<FileDigest>> {
 fn tell_stored(digest: &mut PathDigest, format: Format, name: &str, stored: &FileDigest) {
     let tell = |file: &mut FileDigest| {
         if file.md5(format) == name {
-            file.sha256.clone_from(&stored.sha256);
+            file.sha256 = stored.sha256;
         }
     };
     match digest {

@@ -6,7 +6,7 @@
 
 use super::recorder::Recording;
 use crate::checkpoint::NoteOutput;
-use crate::digest::{DirDigest, FileDigest, Format, PathDigest};
+use crate::digest::{DirDigest, FileDigest, Format, Md5Hex, PathDigest};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::lockfile::Lockfiles;
@@ -27,7 +27,7 @@ pub(super) const SETTLE_AFTER: Duration = Duration::from_millis(100);
 #[derive(Default)]
 pub(super) struct Pending {
     /// Finished files of DVC 3's format, with their names.
-    pub files: Vec<(PathBuf, String)>,
+    pub files: Vec<(PathBuf, Md5Hex)>,
     /// Those of them that are copies, with the journal's entry that needs them.
     pub copies: Vec<(u64, PathBuf, FileDigest)>,
     /// Directories among them, whose listings are known by their paths …
