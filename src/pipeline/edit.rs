@@ -21,6 +21,8 @@ pub fn set_stage(text: &str, origin: &str, name: &str, stage: &Value) -> Result<
         ))
         .hint(format!("write stage '{name}' into '{origin}' yourself"))
     };
+    let finished = with_last_line_ended(text, origin, &root);
+    let text = finished.as_deref().unwrap_or(text);
     let mut path = vec![Step::Key("stages".to_owned())];
     let has_stages = root
         .get("stages")
@@ -41,6 +43,17 @@ pub fn set_stage(text: &str, origin: &str, name: &str, stage: &Value) -> Result<
         Ok(root) if root.to_value() == wanted => Ok(changed),
         _ => Err(refused()),
     }
+}
+
+/// Returns a text that ends within a line with that line ended, as DVC leaves it; `None` where it is ended, or
+/// where that would be another value (a block scalar's).
+fn with_last_line_ended(text: &str, origin: &str, root: &Node) -> Option<String> {
+    if text.is_empty() || text.ends_with('\n') {
+        return None;
+    }
+    let finished = format!("{text}{}", edit::line_break(text));
+    let read = read::parse(&finished, origin).ok()?;
+    (read.to_value() == root.to_value()).then_some(finished)
 }
 
 /// Returns what the file must say afterwards.
@@ -148,11 +161,11 @@ metrics:
         let text = "stages:\r\n    four:\r\n        cmd: x\r\n        deps:\r\n            - y";
         assert_eq!(
             set(text, "b", "{cmd: z}"),
-            format!("{text}\r\n    b:\r\n      cmd: z")
+            format!("{text}\r\n    b:\r\n      cmd: z\r\n")
         );
         assert_eq!(
             set(text, "four", "{cmd: x, deps: [y, z]}"),
-            format!("{text}\r\n            - z")
+            format!("{text}\r\n            - z\r\n")
         );
         assert_eq!(
             set("stages:   # all of them\n", "b", "{cmd: z}"),

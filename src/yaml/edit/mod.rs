@@ -191,7 +191,8 @@ fn missing(collection: &Collection) -> String {
     }
 }
 
-fn line_break(text: &str) -> &'static str {
+/// Returns how the lines of `text` end.
+pub(crate) fn line_break(text: &str) -> &'static str {
     match text.split_once('\n') {
         Some((line, _)) if line.ends_with('\r') => "\r\n",
         _ => "\n",
