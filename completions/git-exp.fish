@@ -85,6 +85,7 @@ complete -c git-exp -n "__fish_git_exp_using_subcommand run" -s M -l message -d 
 complete -c git-exp -n "__fish_git_exp_using_subcommand run" -s r -l rev -d 'Go on from this checkpoint, or start at this commit, instead of the workspace; with \'--temp\'' -r
 complete -c git-exp -n "__fish_git_exp_using_subcommand run" -s C -l copy-paths -d 'Take this file or folder along, which neither git nor the cache has; with \'--temp\' (can be repeated)' -r -F
 complete -c git-exp -n "__fish_git_exp_using_subcommand run" -s f -l force -d 'Run stages that did not change too, and replace an experiment of the same name'
+complete -c git-exp -n "__fish_git_exp_using_subcommand run" -l no-run-cache -d 'Run stages even if the run cache has what an earlier run of them with the same inputs wrote'
 complete -c git-exp -n "__fish_git_exp_using_subcommand run" -l reset -d 'Start anew from HEAD: checkpoint outputs are removed first'
 complete -c git-exp -n "__fish_git_exp_using_subcommand run" -s s -l single-item -d 'Run the named stages only, not what they depend on'
 complete -c git-exp -n "__fish_git_exp_using_subcommand run" -l downstream -d 'Run the named stages and all that depend on them'
@@ -97,6 +98,7 @@ complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -s n -l name -d 
 complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -s S -l set-param -d 'Set a param before the run: \'[<file>:]<key>=<value>\' (can be repeated)' -r
 complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -s M -l message -d 'Use this as the message of the checkpoints' -r
 complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -s f -l force -d 'Replace unsaved code and params too, after saving them for \'git exp undo\'; run stages that did not change too; replace an experiment of the same name'
+complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -l no-run-cache -d 'Run stages even if the run cache has what an earlier run of them with the same inputs wrote'
 complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -s s -l single-item -d 'Run the named stages only, not what they depend on'
 complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -l downstream -d 'Run the named stages and all that depend on them'
 complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -l dry -d 'Say what would run, and change nothing'

@@ -49,6 +49,20 @@ pub enum Event {
         /// Whether it is never run.
         frozen: bool,
     },
+    /// A stage need not run: the outputs that it would write are in the cache.
+    StageRestored {
+        /// Its name.
+        stage: String,
+        /// Why it is not up to date.
+        why: Vec<Reason>,
+    },
+    /// The outputs of a frozen stage are recorded as they are.
+    StageVerified {
+        /// Its name.
+        stage: String,
+        /// Why it is not up to date.
+        why: Vec<Reason>,
+    },
     /// What a `.dvc` file tracks was looked at.
     DataChecked {
         /// Its path, relative to where the user stands.

@@ -119,6 +119,16 @@ impl Lockfile {
 }
 
 impl LockEntry {
+    /// Parses an entry that stands by itself, as in DVC's run cache.
+    pub fn parse(text: &str, origin: &str) -> Result<Self> {
+        Parser { origin }.entry(&yaml::parse(text, origin)?, "")
+    }
+
+    /// Returns the text of the entry by itself.
+    pub fn to_text(&self) -> String {
+        yaml::print::document(&self.to_map())
+    }
+
     /// Returns the recorded dependency or output of a path.
     pub fn dep(&self, path: &str) -> Option<&LockedPath> {
         self.deps.iter().find(|locked| locked.path == path)

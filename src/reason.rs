@@ -9,6 +9,8 @@ use crate::value::{Map, Value};
 pub enum Reason {
     /// `--force`.
     Forced,
+    /// `--force-downstream`: this stage, which it reads from, ran.
+    Follows(String),
     /// `dvc.lock` has no entry of it.
     NotLocked,
     /// Nothing has to change.

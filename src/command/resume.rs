@@ -5,7 +5,7 @@ use crate::cli::Context;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::ops::resume;
-use crate::ops::run::Options;
+use crate::ops::run::{OnFailure, Options};
 use crate::runner::program;
 use std::ffi::OsString;
 
@@ -47,6 +47,9 @@ pub struct Args {
     /// Replace unsaved code and params too, after saving them for 'git exp undo'; run stages that did not change too; replace an experiment of the same name
     #[arg(short, long)]
     force: bool,
+    /// Run stages even if the run cache has what an earlier run of them with the same inputs wrote
+    #[arg(long)]
+    no_run_cache: bool,
     /// Use this as the message of the checkpoints
     #[arg(short = 'M', long, value_name = "text")]
     message: Option<String>,
@@ -62,7 +65,7 @@ pub struct Args {
     /// Go on answering training whose run was killed
     #[arg(long, conflicts_with_all = [
         "revision", "targets", "name", "set_param", "force", "message", "single_item",
-        "downstream", "dry",
+        "downstream", "dry", "no_run_cache",
     ])]
     attach: bool,
 }
@@ -88,6 +91,12 @@ pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
         targets: args.targets.clone(),
         name: args.name.clone(),
         force: args.force,
+        run_cache: !args.no_run_cache,
+        force_downstream: false,
+        allow_missing: false,
+        pull: false,
+        on_failure: OnFailure::Stop,
+        ask: None,
         message: args.message.clone(),
         reset: false,
         set_params: args.set_param.clone(),
@@ -112,6 +121,7 @@ impl Args {
             (self.single_item, "--single-item"),
             (self.downstream, "--downstream"),
             (self.dry, "--dry"),
+            (self.no_run_cache, "--no-run-cache"),
         ];
         let set = flags.into_iter().filter(|(is_set, _)| *is_set);
         let flags = set.map(|(_, word)| word.to_owned());

@@ -4,7 +4,7 @@ use crate::cli::Context;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events, RunMode, RunStart};
 use crate::id::{ObjectId, short};
-use crate::ops::run::{self, Isolation, Options, Report};
+use crate::ops::run::{self, Isolation, OnFailure, Options, Report};
 use crate::pipeline::Reach;
 use crate::ui::out::Out;
 use crate::ui::{reasons, shell};
@@ -23,6 +23,10 @@ use std::path::PathBuf;
 /// What '.dvc' files track is looked at before the stages run, as 'dvc exp run' does it: data that was
 /// changed is put into the cache and recorded in its '.dvc' file, data that is missing comes from the
 /// cache. Imports are used as they are and never fetched.
+///
+/// A stage whose inputs are those of an earlier run is not run again: its outputs come from the cache, as
+/// DVC's run cache says. So do outputs of an unchanged stage that are gone or were changed; what nothing
+/// else holds is saved for 'git exp undo' first. Stages with checkpoints always run.
 ///
 /// Templates in 'dvc.yaml' ('${}' with 'vars', 'foreach' and 'matrix') mean what they mean to DVC 3.
 /// A generated stage is called '<name>@<key>', and '<name>' stands for all of them.
@@ -55,6 +59,9 @@ pub struct Args {
     /// Run stages that did not change too, and replace an experiment of the same name
     #[arg(short, long)]
     force: bool,
+    /// Run stages even if the run cache has what an earlier run of them with the same inputs wrote
+    #[arg(long)]
+    no_run_cache: bool,
     /// Use this as the message of the checkpoints
     #[arg(short = 'M', long, value_name = "text")]
     message: Option<String>,
@@ -114,6 +121,12 @@ pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
         targets: args.targets,
         name: args.name,
         force: args.force,
+        run_cache: !args.no_run_cache,
+        force_downstream: false,
+        allow_missing: false,
+        pull: false,
+        on_failure: OnFailure::Stop,
+        ask: None,
         message: args.message,
         reset: args.reset,
         set_params: args.set_param,
@@ -192,6 +205,20 @@ pub(super) fn say(out: &Out, event: Event) {
             stage,
             frozen: true,
         } => line(out, &format!("Stage '{stage}' is frozen, skipping")),
+        Event::StageRestored { stage, why } => line(
+            out,
+            &format!(
+                "Stage '{stage}' is cached - skipping run, checking out outputs: {}",
+                reasons::line(&why, out.unicode())
+            ),
+        ),
+        Event::StageVerified { stage, why } => line(
+            out,
+            &format!(
+                "Verifying outputs of frozen stage '{stage}': {}",
+                reasons::line(&why, out.unicode())
+            ),
+        ),
         Event::DataChecked { file, changed } => line(
             out,
             &match changed {

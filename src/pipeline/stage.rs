@@ -167,6 +167,21 @@ impl Stage {
         self.outs.iter().any(|out| out.checkpoint)
     }
 
+    /// Whether its outputs follow from what it reads, so that those of an earlier run may stand in for
+    /// a run: what DVC's run cache is for. Training that goes on from a checkpoint is no such stage.
+    pub fn is_repeatable(&self) -> bool {
+        let reads = !self.deps.is_empty() || !self.params.is_empty();
+        let begins_anew = |out: &Output| !out.persist && !out.checkpoint;
+        reads && !self.always_changed && !self.outs.is_empty() && self.outs.iter().all(begins_anew)
+    }
+
+    /// Whether the run cache gets its results: metrics and plots that git keeps go to the cache
+    /// for it, other outputs that git keeps do not.
+    pub fn saves_runs(&self) -> bool {
+        let can_be_stored = |out: &Output| out.cache || out.kind != OutputKind::Out;
+        self.is_repeatable() && self.outs.iter().all(can_be_stored)
+    }
+
     /// Returns a path of this stage (dependency, params file, output) as `dvc.yaml` spells it.
     ///
     /// That is what stands in `dvc.lock`: relative to `wdir`, `data/` with its slash.

@@ -66,6 +66,15 @@ impl Cache {
         }
     }
 
+    /// Returns the same cache, from which outputs come as copies whatever `cache.type` says: for what
+    /// git keeps.
+    pub fn copying(&self) -> Self {
+        Cache {
+            types: vec![LinkType::Reflink, LinkType::Copy],
+            ..self.clone()
+        }
+    }
+
     /// Returns the cache's root, `.dvc/cache` mostly.
     pub fn dir(&self) -> &Path {
         &self.dir

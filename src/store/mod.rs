@@ -41,6 +41,7 @@ pub mod relink;
 pub mod requests;
 pub mod resolve;
 pub mod row_cache;
+pub mod run_cache;
 pub mod scan;
 pub mod sources;
 pub mod state;

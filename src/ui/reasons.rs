@@ -43,6 +43,7 @@ fn words(reason: &Reason, unicode: bool) -> String {
     let becomes = if unicode { "→" } else { "->" };
     match reason {
         Reason::Forced => "forced".to_owned(),
+        Reason::Follows(stage) => format!("'{stage}' ran"),
         Reason::NotLocked => "not in dvc.lock".to_owned(),
         Reason::Always(Always::Checkpoint) => "a checkpoint stage always runs".to_owned(),
         Reason::Always(Always::Declared) => "always_changed".to_owned(),

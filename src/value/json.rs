@@ -199,7 +199,7 @@ fn dump(value: &Value, sorted: bool, text: &mut String) {
         Value::Map(map) => {
             let mut entries: Vec<(&Key, &Value)> = map.iter().collect();
             if sorted {
-                entries.sort_by_key(|(key, _)| *key);
+                entries.sort_by(|(a, _), (b, _)| a.python_order(b));
             }
             text.push('{');
             for (at, (key, value)) in entries.into_iter().enumerate() {

@@ -39,6 +39,19 @@ impl Key {
         &self.text
     }
 
+    /// Returns the order that Python sorts keys in: numbers by their values.
+    pub fn python_order(&self, other: &Key) -> std::cmp::Ordering {
+        let number = |key: &Key| match key.is_text {
+            true => None,
+            false => key.text.parse::<f64>().ok(),
+        };
+        let by_text = || self.text.cmp(&other.text);
+        match (number(self), number(other)) {
+            (Some(a), Some(b)) => a.total_cmp(&b).then_with(by_text),
+            _ => by_text(),
+        }
+    }
+
     /// Whether it is text to Python (`'1'`), not a number, truth value or null (`1`).
     pub fn is_text(&self) -> bool {
         self.is_text

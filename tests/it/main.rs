@@ -48,6 +48,7 @@ mod remove;
 mod request;
 mod resume;
 mod run;
+mod run_cache;
 mod show;
 mod stage;
 mod status;

@@ -5,7 +5,7 @@ use crate::capture::{CapturedContent, Content};
 use crate::checkpoint::NoteOutput;
 use crate::digest::{self, DirDigest, FileDigest, Format, Md5Hex, PathDigest};
 use crate::error::{Context, Error, Result};
-use crate::lockfile::{LockEntry, LockedHash};
+use crate::lockfile::LockedHash;
 use crate::pipeline::{Output, OutputKind};
 use crate::store::objects::{Batch, TreeChange};
 use indexmap::IndexMap;
@@ -31,34 +31,41 @@ impl NewFile {
     }
 }
 
+/// An output as a capture has it.
+pub(super) struct Taken<'a> {
+    pub output: &'a Output,
+    pub content: CapturedContent,
+    /// Whether the cache gets it, be it that git has it as well.
+    pub is_stored: bool,
+}
+
 impl Recording {
     /// Takes an output into the cache, or into `changes` of the tree. Returns what `dvc.lock` says of it,
-    /// `None` if it is not there.
+    /// `None` if it is not there. `before` is what `dvc.lock` has of it.
     pub(super) fn output(
         &mut self,
         batch: &Batch<'_>,
-        output: &Output,
-        content: CapturedContent,
-        old: &LockEntry,
+        taken: Taken<'_>,
+        before: Option<&LockedHash>,
         changes: &mut Vec<TreeChange>,
     ) -> Result<Option<LockedHash>> {
+        let Taken {
+            output,
+            content,
+            is_stored,
+        } = taken;
         let tree_path = self.store.tree_path(&output.path);
         if !output.cache {
             self.tree_changes(batch, &tree_path, &content, changes)?;
         }
         self.show_output(&output.path, &content);
-        let before = old
-            .outs
-            .iter()
-            .find(|entry| entry.path == output.path)
-            .and_then(|entry| entry.hash.as_ref());
         let Some((mut digest, files)) = self.digest(output, content, before)? else {
             self.outs.shift_remove(&output.path);
             self.digests.remove(&output.path);
             return Ok(None);
         };
         let format = kept_format(before, &digest).unwrap_or(self.format);
-        if output.cache && format == Format::V3 {
+        if is_stored && format == Format::V3 {
             for file in files {
                 let name = file.name(format);
                 if let (Some(digest), Some(entry)) = (file.copy, self.entry) {
@@ -70,7 +77,7 @@ impl Recording {
             if let PathDigest::Dir(_) = &digest {
                 self.pending.listings.push(output.path.clone());
             }
-        } else if output.cache {
+        } else if is_stored {
             if let Some(entry) = self.entry {
                 let copy = |file: &NewFile| {
                     let digest = file.copy.as_deref()?;

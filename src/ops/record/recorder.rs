@@ -1,5 +1,6 @@
 //! One capture to one commit.
 
+use super::contents::Taken;
 use super::settle::Pending;
 use crate::checkpoint::{FileData, Fork, Note, NoteDependency, NoteOutput, Status};
 use crate::digest::{FileDigest, Format, PathDigest};
@@ -336,6 +337,7 @@ impl Recording {
             .facts
             .clone()
             .ok_or_else(|| Error::io("a capture came before its stage"))?;
+        let saves_run = !capture.signalled && facts.stage.saves_runs();
         let mut entry = facts.entry.clone();
         let mut changes = Vec::new();
         let old = self.lockfiles.entry(&facts.stage);
@@ -344,9 +346,16 @@ impl Recording {
             let Some(output) = facts.stage.out(&captured.path) else {
                 continue;
             };
-            let hash = self.output(batch, output, captured.content, &old, &mut changes)?;
+            let path = facts.stage.written(&output.path);
+            let before = old.out(path).and_then(|out| out.hash.as_ref());
+            let taken = Taken {
+                output,
+                content: captured.content,
+                is_stored: output.cache || saves_run,
+            };
+            let hash = self.output(batch, taken, before, &mut changes)?;
             entry.outs.push(LockedPath {
-                path: facts.stage.written(&output.path).to_owned(),
+                path: path.to_owned(),
                 hash,
                 ..LockedPath::default()
             });
@@ -359,6 +368,9 @@ impl Recording {
         }
         self.add_changes(changes);
         self.lockfiles.set(&facts.stage, entry);
+        if saves_run {
+            self.save_run_of(&facts.stage);
+        }
         Ok(())
     }
 

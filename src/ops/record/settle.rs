@@ -10,6 +10,7 @@ use crate::digest::{DirDigest, FileDigest, Format, Md5Hex, PathDigest};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::lockfile::Lockfiles;
+use crate::pipeline::Stage;
 use crate::store::journal;
 use crate::store::objects::{Batch, EntryKind, TreeChange};
 use indexmap::IndexMap;
@@ -34,6 +35,8 @@ pub(super) struct Pending {
     pub listings: Vec<String>,
     /// … and those of stages that have ended.
     ended: Vec<DirDigest>,
+    /// Stages whose entries go to the run cache.
+    pub runs: Vec<Stage>,
     /// Of the tree, in order.
     changes: Vec<TreeChange>,
     /// How many bytes were captured.
@@ -80,6 +83,23 @@ impl Recording {
         mark
     }
 
+    /// Has the run cache keep the entry that `dvc.lock` gets of a stage.
+    pub(super) fn save_run_of(&mut self, stage: &Stage) {
+        self.pending.runs.push(stage.clone());
+    }
+
+    /// Tells the run cache, whose objects are in place by now. It only saves time: what fails is a warning.
+    fn save_runs(&self, stages: &[Stage], events: &mut dyn FnMut(Event)) {
+        let entries = stages
+            .iter()
+            .filter_map(|stage| self.lockfiles.entry(stage));
+        for entry in entries {
+            if let Err(error) = self.cache.save_run(entry) {
+                events(Event::Warning(error.chain()));
+            }
+        }
+    }
+
     /// Forgets what was added since the mark.
     pub(super) fn back_to(&mut self, mark: &Mark) {
         let pending = &mut self.pending;
@@ -121,6 +141,7 @@ impl Recording {
         taken: &mut dyn FnMut(),
         events: &mut dyn FnMut(Event),
     ) -> Result<()> {
+        let runs = std::mem::take(&mut self.pending.runs);
         let texts = match self.place(batch) {
             Ok(texts) => texts,
             Err(error) => {
@@ -131,6 +152,7 @@ impl Recording {
         self.pending.before = None;
         self.plan_due = true;
         taken();
+        self.save_runs(&runs, events);
         let saved = match commit && self.committed_tree != Some(self.tree) {
             true => Some(self.commit(batch, events)?),
             false => None,

@@ -12,9 +12,17 @@ use crate::store::scan::PathSet;
 impl Recording {
     /// Takes the stage's files with `cache: false` into the tree, its metrics, inputs and outputs into the notes.
     ///
-    /// `dvc.lock` goes on describing them, so a checkpoint without them could not be applied whole.
+    /// `dvc.lock` goes on describing them, so a checkpoint without them could not be applied whole. Facts that
+    /// have outputs are those of a stage that an earlier run stands in for: `dvc.lock` gets them.
     pub(super) fn skip_stage(&mut self, batch: &Batch<'_>, facts: &StageFacts) -> Result<()> {
         self.note_deps(facts);
+        if !facts.entry.outs.is_empty() {
+            self.begin(0);
+            self.lockfiles.set(&facts.stage, facts.entry.clone());
+            if facts.stage.saves_runs() {
+                self.save_run_of(&facts.stage);
+            }
+        }
         let mut changes = Vec::new();
         for output in &facts.stage.outs {
             let written = facts.stage.written(&output.path);

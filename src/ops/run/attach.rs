@@ -6,8 +6,9 @@
 //! and neither are further lines and stages run: it may have failed.
 
 use super::inputs::Inputs;
+use super::outcome::Outcome;
 use super::session::{self, Session};
-use super::stages::{Outcome, stage_run};
+use super::stages::stage_run;
 use super::{Report, written_paths};
 use crate::error::{Context, Error, Result};
 use crate::event::{Event, Events};

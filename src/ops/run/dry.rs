@@ -1,12 +1,13 @@
 //! `--dry`: says which stages would run, and why; nothing is changed.
 
 use super::inputs::Inputs;
-use super::{Options, facts, origin, why};
+use super::judge::{Course, Foreseen, Judge, Verdict, fed_by};
+use super::{Options, origin};
 use crate::error::Result;
 use crate::event::{Event, Events};
 use crate::id::ObjectId;
 use crate::lockfile::Lockfiles;
-use crate::pipeline::{Pipeline, Stage, paths};
+use crate::pipeline::{Pipeline, Stage};
 use crate::reason::{Difference, Reason};
 use crate::store::Store;
 use crate::store::cache::Cache;
@@ -36,47 +37,73 @@ impl Dry<'_> {
     ///
     /// Behind a stage that would run, a stage may have to run too: that depends on what the first one writes.
     pub fn say(&self, stages: &[&Stage], events: &mut dyn Events) -> Result<()> {
-        let format = self.store.dvc_format(self.cache)?;
         let lockfiles = self.lockfiles()?;
+        let judge = Judge {
+            project: self.project,
+            cache: self.cache,
+            inputs: self.inputs,
+            options: self.options,
+            lockfiles: &lockfiles,
+            format: self.store.dvc_format(self.cache)?,
+        };
+        let pipeline = &self.inputs.pipeline;
         let mut starting: Vec<&Stage> = Vec::new();
+        let mut foreseen = Foreseen::new();
         for stage in stages {
-            let facts = facts::collect(
-                self.project,
-                self.cache,
-                stage,
-                &self.inputs.params,
-                &lockfiles,
-                format,
-                facts::Missing::IsToldAbout,
-            )?;
-            let mut why = match self.options.force {
-                true => vec![Reason::Forced],
-                false => why::reasons(self.project, self.cache, stage, &facts, &lockfiles)?,
+            let lost = judge.lost_dependencies(stage)?.into_iter();
+            foreseen.extend(lost.map(|(output, hash)| (output.path.as_str(), hash)));
+            let upstream = fed_by(stage, &starting).filter(|_| !stage.frozen);
+            let forced = match upstream {
+                _ if self.options.force => Some(Reason::Forced),
+                Some((writer, _)) if self.options.force_downstream => {
+                    Some(Reason::Follows(pipeline.shown(writer)))
+                }
+                _ => None,
             };
-            let upstream = fed_by(stage, &starting);
+            let Verdict {
+                mut why, course, ..
+            } = judge.verdict(stage, forced, &foreseen)?;
             if upstream.is_some() {
                 let is_made =
                     |reason: &Reason| matches!(reason, Reason::Dependency(_, Difference::Missing));
                 why.retain(|reason| !is_made(reason));
             }
-            let name = self.inputs.pipeline.shown(stage);
-            if !why.is_empty() {
-                starting.push(stage);
-                events.emit(Event::StageStarts { stage: name, why });
-            } else if let Some((writer, path)) = upstream.filter(|_| !stage.frozen) {
-                starting.push(stage);
-                events.emit(Event::StageMayStart {
-                    stage: name,
-                    path: path.to_owned(),
-                    writer: self.inputs.pipeline.shown(writer),
-                });
-            } else {
-                events.emit(Event::StageSkipped {
-                    stage: name,
-                    frozen: stage.frozen,
-                });
-                continue;
+            let name = pipeline.shown(stage);
+            match (course, upstream) {
+                (Course::Pass | Course::CheckOut(_), Some((writer, path))) => {
+                    events.emit(Event::StageMayStart {
+                        stage: name,
+                        path: path.to_owned(),
+                        writer: pipeline.shown(writer),
+                    });
+                }
+                (Course::Run, Some((writer, path))) if why.is_empty() => {
+                    events.emit(Event::StageMayStart {
+                        stage: name,
+                        path: path.to_owned(),
+                        writer: pipeline.shown(writer),
+                    });
+                }
+                (Course::Pass, None) => {
+                    events.emit(Event::StageSkipped {
+                        stage: name,
+                        frozen: stage.frozen,
+                    });
+                    continue;
+                }
+                (Course::CheckOut(outputs), None) => {
+                    let outputs = outputs.into_iter();
+                    foreseen.extend(outputs.map(|(output, hash)| (output.path.as_str(), hash)));
+                    events.emit(Event::StageRestored { stage: name, why });
+                    continue;
+                }
+                (Course::Verify, _) => {
+                    events.emit(Event::StageVerified { stage: name, why });
+                    continue;
+                }
+                (Course::Run, _) => events.emit(Event::StageStarts { stage: name, why }),
             }
+            starting.push(stage);
             say_commands(stage, events);
         }
         Ok(())
@@ -96,16 +123,6 @@ impl Dry<'_> {
         };
         Ok(recorded.unwrap_or_else(|| self.inputs.lockfiles.clone()))
     }
-}
-
-/// Returns one of `starting` that writes what `stage` reads, and what that is.
-fn fed_by<'s>(stage: &'s Stage, starting: &[&'s Stage]) -> Option<(&'s Stage, &'s str)> {
-    let meet = |a: &str, b: &str| paths::is_within(a, b) || paths::is_within(b, a);
-    starting.iter().find_map(|writer| {
-        let mut inputs = stage.inputs();
-        let path = inputs.find(|input| writer.outs.iter().any(|out| meet(input, &out.path)))?;
-        Some((*writer, path))
-    })
 }
 
 /// Says that all of `stages` would run, for a run whose files are not in the workspace yet.

@@ -21,6 +21,7 @@ pub fn check(
     stages: &[&Stage],
     params: &IndexMap<String, ParamsFile>,
     scanner: &Scanner,
+    allow_missing: bool,
 ) -> Result<()> {
     for lockfile in pipeline.lock_files() {
         let path = store.tree_path(&lockfile);
@@ -32,7 +33,8 @@ pub fn check(
     }
     for stage in stages {
         let name = pipeline.shown(stage);
-        for dep in &stage.deps {
+        let is_optional = stage.frozen || allow_missing;
+        for dep in stage.deps.iter().filter(|_| !is_optional) {
             if pipeline.writer_of(dep).is_none()
                 && pipeline.data_of(dep).is_none()
                 && !project.join(dep).exists()
@@ -42,7 +44,9 @@ pub fn check(
                 )));
             }
         }
-        locked_params(stage, params)?;
+        if !stage.frozen {
+            locked_params(stage, params)?;
+        }
         for output in &stage.outs {
             if let Some(file) = in_the_way(project, &output.path) {
                 return Err(Error::refused(format!(
@@ -71,16 +75,7 @@ fn in_the_way<'p>(project: &Path, path: &'p str) -> Option<&'p str> {
         .find(|folder| fs_err::metadata(project.join(folder)).is_ok_and(|stat| !stat.is_dir()))
 }
 
-/// What becomes of a dependency that is not there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Missing {
-    /// An error.
-    IsRefused,
-    /// The entry has the path, without a content.
-    IsToldAbout,
-}
-
-/// Reads and hashes what the stage reads.
+/// Reads and hashes what the stage reads. A dependency that is not there has no content.
 pub fn collect(
     project: &Path,
     cache: &Cache,
@@ -88,18 +83,11 @@ pub fn collect(
     params: &IndexMap<String, ParamsFile>,
     lockfiles: &Lockfiles,
     format: Format,
-    missing: Missing,
 ) -> Result<StageFacts> {
     let old = lockfiles.entry(stage);
     let mut deps = Vec::new();
     for dep in &stage.deps {
         let digest = cache.digest(&project.join(dep))?;
-        if digest.is_none() && missing == Missing::IsRefused {
-            return Err(Error::missing(format!(
-                "dependency '{dep}' of stage '{}' does not exist",
-                stage.address()
-            )));
-        }
         let path = stage.written(dep).to_owned();
         let before = old
             .and_then(|old| old.deps.iter().find(|entry| entry.path == path))
@@ -124,7 +112,7 @@ pub fn collect(
 }
 
 /// Returns how `dvc.lock` records a content; an entry that still describes it keeps its form.
-fn locked(digest: &PathDigest, before: Option<&LockedHash>, format: Format) -> LockedHash {
+pub fn locked(digest: &PathDigest, before: Option<&LockedHash>, format: Format) -> LockedHash {
     let format = before
         .filter(|before| digest.md5(before.format) == before.md5)
         .map_or(format, |before| before.format);

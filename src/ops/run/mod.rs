@@ -3,6 +3,7 @@
 //! Everything is checked before anything is changed: the pipeline, the params, the name, the inputs.
 
 mod attach;
+mod cached;
 mod carried;
 mod changes;
 mod code;
@@ -11,11 +12,14 @@ mod dry;
 mod facts;
 mod inputs;
 mod isolated;
+mod judge;
 mod links;
 mod origin;
+mod outcome;
 mod restore;
 mod session;
 mod stages;
+mod unsaved;
 mod why;
 
 pub use attach::attach;
@@ -38,6 +42,7 @@ use carried::Before;
 use data::Data;
 use dry::Dry;
 use inputs::Inputs;
+use judge::Judge;
 use origin::{Origin, Question};
 use restore::Restorer;
 use session::Session;
@@ -60,6 +65,18 @@ pub struct Options {
     pub name: Option<String>,
     /// `-f`: run all stages, replace an experiment of the same name.
     pub force: bool,
+    /// Whether what earlier runs wrote may stand in for a run; not with `--no-run-cache`.
+    pub run_cache: bool,
+    /// `--force-downstream`: run what reads from a stage that ran, too.
+    pub force_downstream: bool,
+    /// `--allow-missing`: data that is missing is no reason to run.
+    pub allow_missing: bool,
+    /// `--pull`: data that is missing is not made anew.
+    pub pull: bool,
+    /// What a stage that fails means for the others.
+    pub on_failure: OnFailure,
+    /// `--interactive`: asked with the name of each stage that is to run.
+    pub ask: Option<fn(&str) -> Result<bool>>,
     /// `-M`.
     pub message: Option<String>,
     /// `--reset`.
@@ -68,6 +85,18 @@ pub struct Options {
     pub set_params: Vec<String>,
     /// `--dry`: say what would run.
     pub dry: bool,
+}
+
+/// What a stage that fails means for the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFailure {
+    /// None of them is visited any more.
+    #[default]
+    Stop,
+    /// Those that depend on it are not visited (`--keep-going`).
+    SkipDependents,
+    /// Nothing (`--ignore-errors`).
+    Ignore,
 }
 
 /// What a run has come to.
@@ -143,6 +172,7 @@ fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Res
         &stages,
         &inputs.params,
         &scanner,
+        options.allow_missing,
     )?;
     if options.dry {
         data.say(events);
@@ -270,12 +300,17 @@ fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Res
     .with_stages(stages.iter().map(|stage| stage.address()).collect())
     .resuming(origin.resumed_tree(store)?);
     let ready = session.ready(interrupts, recording, record_process(store, &origin))?;
+    let judge = Judge {
+        project: &project,
+        cache: &cache,
+        inputs: &inputs,
+        options,
+        lockfiles: &lockfiles,
+        format,
+    };
     let stage_runs = Stages {
         store,
-        project: &project,
-        options,
-        inputs: &inputs,
-        lockfiles: &lockfiles,
+        judge: &judge,
         restorer: &restorer,
         environment: environment(&project, &origin),
     };

@@ -9,11 +9,9 @@ use crate::error::{Context, Result};
 use crate::event::{Event, Events, RunMode};
 use crate::id::ObjectId;
 use crate::lockfile::{LockedHash, Lockfiles};
-use crate::ops::keep::keep;
 use crate::ops::reported;
 use crate::pipeline::{Output, OutputKind, Stage};
 use crate::store::Store;
-use crate::store::bstr::BString;
 use crate::store::cache::Cache;
 use crate::store::scan::PathSet;
 use std::path::Path;
@@ -87,7 +85,7 @@ impl Restorer<'_> {
                 steps.push(step);
             }
         }
-        self.keep_unsaved(steps.iter(), events)?;
+        self.keep_unsaved(steps.iter().map(Step::output), events)?;
         for step in &steps {
             self.carry_out(step)?;
         }
@@ -110,6 +108,20 @@ impl Restorer<'_> {
         Ok(reported.into_iter().map(as_output).collect())
     }
 
+    /// Puts objects of the cache in the places of outputs.
+    pub fn check_out(
+        &self,
+        outputs: &[(&Output, LockedHash)],
+        events: &mut dyn Events,
+    ) -> Result<()> {
+        let steps: Vec<Step<'_>> = outputs
+            .iter()
+            .map(|(output, hash)| Step::Object(output, hash))
+            .collect();
+        self.keep_unsaved(steps.iter().map(Step::output), events)?;
+        steps.iter().try_for_each(|step| self.carry_out(step))
+    }
+
     /// Removes what the stage makes anew, and turns links into the cache into private copies.
     pub fn before_stage(&self, stage: &Stage, events: &mut dyn Events) -> Result<()> {
         let project = self.store.project()?;
@@ -121,7 +133,7 @@ impl Restorer<'_> {
             .filter(made_anew)
             .map(Step::Gone)
             .collect();
-        self.keep_unsaved(steps.iter(), events)?;
+        self.keep_unsaved(steps.iter().map(Step::output), events)?;
         for step in &steps {
             self.carry_out(step)?;
         }
@@ -211,105 +223,21 @@ impl Restorer<'_> {
                 let paths = PathSet::new([self.store.tree_path(&output.path)]);
                 self.store.restore_paths(*from, &paths).map(drop)
             }
-            Step::Object(_, hash) => {
+            Step::Object(output, hash) => {
                 let same = |digest: PathDigest| digest.md5(hash.format) == hash.md5;
                 if self.cache.digest(&place)?.is_some_and(same) {
                     return Ok(());
                 }
-                self.cache
-                    .materialise(hash.format, &hash.md5, hash.isexec, &place)
-            }
-        }
-    }
-
-    /// Puts what the steps would destroy, and nothing holds, into one undo entry.
-    fn keep_unsaved<'s>(
-        &self,
-        steps: impl Iterator<Item = &'s Step<'s>>,
-        events: &mut dyn Events,
-    ) -> Result<()> {
-        // All that is there is a copy.
-        if self.store.is_temporary() {
-            return Ok(());
-        }
-        let (mut files, mut cached): (Vec<BString>, Vec<BString>) = (Vec::new(), Vec::new());
-        for step in steps {
-            let output = step.output();
-            if output.cache {
-                if self.is_unsaved(output)? {
-                    cached.push(self.store.tree_path(&output.path).into());
+                let (format, md5, isexec) = (hash.format, &hash.md5, hash.isexec);
+                match output.cache {
+                    true => self.cache.materialise(format, md5, isexec, &place),
+                    false => self
+                        .cache
+                        .copying()
+                        .materialise(format, md5, isexec, &place),
                 }
-            } else {
-                files.extend(self.unsaved_files(output)?);
             }
         }
-        let subject = self.origin.experiment.name.as_str();
-        if keep(self.store, "run", subject, &files, &cached, self.format)?.is_some() {
-            let names: Vec<String> = files
-                .iter()
-                .chain(&cached)
-                .map(|path| format!("'{path}'"))
-                .collect();
-            let them = if names.len() == 1 { "it" } else { "them" };
-            events.emit(Event::Status(format!(
-                "Saved {} first; 'git exp undo --force' brings {them} back.",
-                names.join(", ")
-            )));
-        }
-        Ok(())
-    }
-
-    fn is_unsaved(&self, output: &Output) -> Result<bool> {
-        let place = self.store.project()?.join(&output.path);
-        let Some(digest) = self
-            .cache
-            .digest(&place)?
-            .filter(|now| now.nfiles() != Some(0))
-        else {
-            return Ok(false);
-        };
-        let holds = |format: Format| {
-            self.cache
-                .has(format, &digest.md5(format), Some(digest.size()))
-        };
-        // A listing's size is not that of its files.
-        let holds_listing = |format: Format| self.cache.has(format, &digest.md5(format), None);
-        let saved = match digest.nfiles() {
-            None => holds(Format::V3) || holds(Format::V2),
-            Some(_) => holds_listing(Format::V3) || holds_listing(Format::V2),
-        };
-        Ok(!saved)
-    }
-
-    /// Returns the files of an output in git's care whose bytes no commit has that we know of.
-    fn unsaved_files(&self, output: &Output) -> Result<Vec<BString>> {
-        let resumed = self.store.current_point()?.map(|point| point.checkpoint);
-        let head = self.store.head()?.commit;
-        let holders: Vec<ObjectId> = [self.origin.from, resumed, head]
-            .into_iter()
-            .flatten()
-            .collect();
-        let mut unsaved = Vec::new();
-        for path in self
-            .store
-            .files_below(&PathSet::new([self.store.tree_path(&output.path)]))?
-        {
-            let text = path.to_string();
-            let place = self.store.worktree().join(&text);
-            let bytes = fs_err::read(&place).context(|| format!("cannot read '{text}'"))?;
-            // A commit that is gone holds nothing.
-            let holds = |commit: &ObjectId| {
-                self.store
-                    .read_blob(*commit, &text)
-                    .ok()
-                    .flatten()
-                    .is_some_and(|blob| blob == bytes)
-            };
-            if !holders.iter().any(holds) {
-                unsaved.push(path);
-            }
-        }
-        Ok(unsaved)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a run and its attach have in common: captures and records while stages run, and the end of it.
 
 use super::inputs::Inputs;
-use super::stages::Outcome;
+use super::outcome::Outcome;
 use super::{Failure, Report, changes, code, links};
 use crate::capture::PathList;
 use crate::digest::Format;

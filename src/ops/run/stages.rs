@@ -1,15 +1,15 @@
 //! The stages of one run, one after the other: skip, restore, run, record, until the end or a failure.
 
-use super::facts;
-use super::inputs::Inputs;
+use super::cached;
+use super::judge::{Course, Foreseen, Judge, Verdict, fed_by};
+use super::outcome::Outcome;
 use super::restore::Restorer;
-use super::{Failure, Options, why};
-use crate::checkpoint::Status;
-use crate::error::{Error, Kind, Result};
+use super::{Failure, OnFailure};
+use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::lockfile::Lockfiles;
-use crate::ops::record::{Finish, Queue, StageFacts};
-use crate::pipeline::Stage;
+use crate::lockfile::LockEntry;
+use crate::ops::record::{Queue, StageFacts};
+use crate::pipeline::{Command, Stage};
 use crate::reason::Reason;
 use crate::runner::stage::WrittenFile;
 use crate::runner::{Runner, StageEnd, StageRun};
@@ -21,29 +21,20 @@ use std::path::Path;
 pub struct Stages<'a> {
     /// The repository.
     pub store: &'a Store,
-    /// The project's root.
-    pub project: &'a Path,
-    /// What was asked for.
-    pub options: &'a Options,
-    /// Pipeline and params.
-    pub inputs: &'a Inputs,
-    /// What the origin recorded; entries that did not change keep their form.
-    pub lockfiles: &'a Lockfiles,
+    /// Decides which of them run.
+    pub judge: &'a Judge<'a>,
     /// Restores outputs.
     pub restorer: &'a Restorer<'a>,
     /// The variables that every stage gets.
     pub environment: Vec<(String, OsString)>,
 }
 
-/// How the stages ended.
-#[derive(Debug)]
-pub struct Outcome {
-    /// What the tip's note will say.
-    pub finish: Finish,
-    /// Whether the last state is to be committed: nothing failed.
-    pub complete: bool,
-    /// What failed.
-    pub failure: Option<Failure>,
+/// What became of a stage.
+enum Visit {
+    /// It was up to date.
+    Passed,
+    /// It ran, or another run stood in for it.
+    Ended(StageEnd),
 }
 
 impl Stages<'_> {
@@ -56,25 +47,75 @@ impl Stages<'_> {
     ) -> Outcome {
         let mut outcome = Outcome::default();
         self.pass_by(stages, runner);
-        for stage in stages {
-            let end = self.visit_one(stage, runner, classify);
-            outcome.take_or_fail(&self.inputs.pipeline.shown(stage), end);
-            outcome.interrupted_by(runner.interrupts.signal());
-            if outcome.failure.is_some() {
-                break;
+        let on_failure = self.judge.options.on_failure;
+        let (mut ran, mut failed): (Vec<&Stage>, Vec<&Stage>) = (Vec::new(), Vec::new());
+        let mut failures: Vec<Failure> = Vec::new();
+        for &stage in stages {
+            if on_failure == OnFailure::SkipDependents
+                && let Some((cause, _)) = fed_by(stage, &failed)
+            {
+                runner.events.emit(Event::Warning(format!(
+                    "stage '{}' is left out: it reads what '{}' writes",
+                    self.shown(stage),
+                    self.shown(cause)
+                )));
+                failed.push(stage);
+                continue;
             }
+            let end = match self.visit_one(stage, self.forced(stage, &ran), runner, classify) {
+                Ok(Visit::Passed) => Ok(StageEnd::Finished),
+                Ok(Visit::Ended(end)) => {
+                    ran.push(stage);
+                    Ok(end)
+                }
+                Err(error) => Err(error),
+            };
+            outcome.take_or_fail(&self.shown(stage), end);
+            let signal = runner.interrupts.signal();
+            outcome.interrupted_by(signal);
+            if outcome.failure.is_some() && (signal.is_some() || on_failure == OnFailure::Stop) {
+                return outcome;
+            }
+            if let Some(failure) = outcome.failure.take() {
+                runner.events.emit(Event::Warning(failure.message.clone()));
+                failed.push(stage);
+                failures.push(failure);
+            }
+        }
+        match on_failure {
+            OnFailure::Ignore => outcome.complete = true,
+            _ => outcome.failure = Failure::of_all(failures),
         }
         outcome
     }
 
+    /// Returns the stage's name as the user would type it.
+    fn shown(&self, stage: &Stage) -> String {
+        self.judge.inputs.pipeline.shown(stage)
+    }
+
+    /// Returns the reason for a stage to run whatever `dvc.lock` says of it.
+    fn forced(&self, stage: &Stage, ran: &[&Stage]) -> Option<Reason> {
+        let options = self.judge.options;
+        if options.force {
+            return Some(Reason::Forced);
+        }
+        let upstream = fed_by(stage, ran).filter(|_| options.force_downstream && !stage.frozen);
+        upstream.map(|(upstream, _)| Reason::Follows(self.shown(upstream)))
+    }
+
     /// Has the recorder keep what the other stages made earlier: `dvc.lock` goes on describing it.
     fn pass_by(&self, visited: &[&Stage], runner: &mut Runner<'_, Queue>) {
-        for stage in &self.inputs.pipeline.stages {
+        for stage in &self.judge.inputs.pipeline.stages {
             let is_visited = visited.iter().any(|visited| visited.is(stage));
-            if let (false, Some(entry)) = (is_visited, self.lockfiles.entry(stage)) {
+            let entry = self.judge.lockfiles.entry(stage);
+            if let (false, Some(entry)) = (is_visited, entry) {
                 runner.recorder.skip_stage(StageFacts {
                     stage: stage.clone(),
-                    entry: entry.clone(),
+                    entry: LockEntry {
+                        outs: Vec::new(),
+                        ..entry.clone()
+                    },
                 });
             }
         }
@@ -83,33 +124,62 @@ impl Stages<'_> {
     fn visit_one(
         &self,
         stage: &Stage,
+        forced: Option<Reason>,
         runner: &mut Runner<'_, Queue>,
         classify: &dyn Fn(&Path) -> WrittenFile,
-    ) -> Result<StageEnd> {
-        let cache = self.restorer.cache;
-        let shown = self.inputs.pipeline.shown(stage);
-        let facts = facts::collect(
-            self.project,
-            cache,
-            stage,
-            &self.inputs.params,
-            self.lockfiles,
-            self.restorer.format,
-            facts::Missing::IsRefused,
-        )?;
-        let why = match self.options.force {
-            true => vec![Reason::Forced],
-            false => why::reasons(self.project, cache, stage, &facts, self.lockfiles)?,
-        };
-        if why.is_empty() {
-            runner.events.emit(Event::StageSkipped {
-                stage: shown,
-                frozen: stage.frozen,
-            });
-            runner.recorder.skip_stage(facts);
-            return Ok(StageEnd::Finished);
+    ) -> Result<Visit> {
+        let Verdict {
+            mut facts,
+            why,
+            course,
+        } = self.verdict(stage, forced, runner)?;
+        if let (Some(ask), true) = (self.judge.options.ask, course != Course::Pass)
+            && !ask(&self.shown(stage))?
+        {
+            return Err(Error::refused(format!(
+                "stage '{}' was not confirmed",
+                self.shown(stage)
+            )));
         }
-        runner.events.emit(Event::StageStarts { stage: shown, why });
+        let name = self.shown(stage);
+        match course {
+            Course::Pass => {
+                runner.events.emit(Event::StageSkipped {
+                    stage: name,
+                    frozen: stage.frozen,
+                });
+                runner.recorder.skip_stage(facts);
+                return Ok(Visit::Passed);
+            }
+            Course::CheckOut(outputs) => {
+                let event = Event::StageRestored {
+                    stage: name.clone(),
+                    why: why.clone(),
+                };
+                runner.events.emit(event);
+                let old = self.judge.lockfiles.entry(stage);
+                let outs = cached::restore(self.restorer, stage, &outputs, old, runner.events)?;
+                if let Some(outs) = outs {
+                    facts.entry.outs = outs;
+                    runner.recorder.skip_stage(facts);
+                    return Ok(Visit::Ended(StageEnd::Finished));
+                }
+                runner.events.emit(Event::StageStarts { stage: name, why });
+            }
+            Course::Verify => {
+                runner
+                    .events
+                    .emit(Event::StageVerified { stage: name, why });
+                let as_it_is = Stage {
+                    cmd: Command::List(Vec::new()),
+                    ..stage.clone()
+                };
+                runner.recorder.start_stage(facts);
+                let run = stage_run(self.store, self.judge.project, &as_it_is, classify);
+                return runner.run_stage(&run).map(Visit::Ended);
+            }
+            Course::Run => runner.events.emit(Event::StageStarts { stage: name, why }),
+        }
         self.restorer.before_stage(stage, runner.events)?;
         let mut environment = self.environment.clone();
         if stage.has_checkpoint() {
@@ -117,10 +187,45 @@ impl Stages<'_> {
         }
         environment.extend(live_variables(stage));
         runner.recorder.start_stage(facts);
-        runner.run_stage(&StageRun {
+        let end = runner.run_stage(&StageRun {
             environment,
-            ..stage_run(self.store, self.project, stage, classify)
-        })
+            ..stage_run(self.store, self.judge.project, stage, classify)
+        });
+        end.map(Visit::Ended)
+    }
+
+    /// Decides what becomes of a stage, after bringing back what it reads if that is in the cache only.
+    fn verdict<'s>(
+        &self,
+        stage: &'s Stage,
+        forced: Option<Reason>,
+        runner: &mut Runner<'_, Queue>,
+    ) -> Result<Verdict<'s>> {
+        let verdict = || self.judge.verdict(stage, forced.clone(), &Foreseen::new());
+        let mut found = verdict()?;
+        if found.lacks_dependencies() {
+            let lost = self.judge.lost_dependencies(stage)?;
+            if !lost.is_empty() {
+                self.restorer.check_out(&lost, runner.events)?;
+                let names: Vec<&str> = lost.iter().map(|(output, _)| &*output.path).collect();
+                runner.events.emit(Event::Status(format!(
+                    "Stage '{}' reads '{}', now checked out from the cache",
+                    self.shown(stage),
+                    names.join("', '")
+                )));
+                found = verdict()?;
+            }
+        }
+        let is_needed = matches!(found.course, Course::Run | Course::Verify);
+        let mut deps = found.facts.entry.deps.iter();
+        if let (true, Some(dep)) = (is_needed, deps.find(|dep| dep.hash.is_none())) {
+            return Err(Error::missing(format!(
+                "dependency '{}' of stage '{}' does not exist",
+                dep.path,
+                self.shown(stage)
+            )));
+        }
+        Ok(found)
     }
 }
 
@@ -158,105 +263,4 @@ fn live_variables(stage: &Stage) -> Vec<(String, OsString)> {
         ("DVCLIVE_SUMMARY".into(), flag(live.summary)),
         ("DVCLIVE_HTML".into(), flag(live.html)),
     ]
-}
-
-impl Default for Outcome {
-    /// All went well.
-    fn default() -> Self {
-        Outcome {
-            finish: Finish {
-                status: Some(Status::Done),
-                ..Finish::default()
-            },
-            complete: true,
-            failure: None,
-        }
-    }
-}
-
-impl Outcome {
-    /// Takes over how a stage ended, or why it could not run.
-    pub fn take_or_fail(&mut self, stage: &str, end: Result<StageEnd>) {
-        match end {
-            Ok(end) => self.take(stage, end),
-            Err(error) => self.fail(Failure::of(&error), None),
-        }
-    }
-
-    /// A signal that stopped the run says more than how its stage ended.
-    pub fn interrupted_by(&mut self, signal: Option<i32>) {
-        let Some(signal) = signal else { return };
-        self.finish.status = Some(Status::Interrupted);
-        self.failure = Some(Failure {
-            kind: Kind::Interrupted(signal),
-            message: "interrupted".to_owned(),
-            hints: Vec::new(),
-        });
-    }
-
-    fn fail(&mut self, failure: Failure, exit: Option<i32>) {
-        self.complete = false;
-        self.finish.status = Some(Status::Failed);
-        self.finish.exit = exit;
-        self.failure = Some(failure);
-    }
-
-    fn take(&mut self, name: &str, end: StageEnd) {
-        use std::os::unix::process::ExitStatusExt;
-        let (message, exit) = match end {
-            StageEnd::Finished => return,
-            StageEnd::Interrupted => {
-                self.complete = false;
-                return;
-            }
-            StageEnd::Failed { line, status } => {
-                let how = match (status.code(), status.signal()) {
-                    (Some(code), _) => format!("exited with status {code}"),
-                    (None, Some(signal)) => format!("was killed by signal {signal}"),
-                    (None, None) => "did not exit".to_owned(),
-                };
-                (
-                    format!("stage '{name}' failed: '{line}' {how}"),
-                    status.code(),
-                )
-            }
-            // It may well have finished, so the tip gets no status, as if nobody had attended.
-            StageEnd::Unknown => {
-                self.complete = false;
-                self.finish.status = None;
-                self.failure = Some(Failure {
-                    kind: Kind::StageFailed,
-                    message: format!(
-                        "stage '{name}' has ended, and how is not known: the run that started it was killed"
-                    ),
-                    hints: Vec::new(),
-                });
-                return;
-            }
-            StageEnd::Stopped { reason } => (format!("stage '{name}' was stopped: {reason}"), None),
-            StageEnd::OutputMissing { path } => (
-                format!("stage '{name}' failed: output '{path}' does not exist"),
-                None,
-            ),
-        };
-        self.fail(
-            Failure {
-                kind: Kind::StageFailed,
-                message,
-                hints: Vec::new(),
-            },
-            exit,
-        );
-    }
-}
-
-impl Failure {
-    /// Describes an error that ended a run.
-    pub fn of(error: &Error) -> Self {
-        Failure {
-            kind: error.kind(),
-            message: error.chain(),
-            hints: error.hints().to_vec(),
-        }
-    }
 }

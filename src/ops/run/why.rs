@@ -19,9 +19,6 @@ pub fn reasons(
     facts: &StageFacts,
     lockfiles: &Lockfiles,
 ) -> Result<Vec<Reason>> {
-    if stage.frozen {
-        return Ok(Vec::new());
-    }
     let Some(old) = lockfiles.entry(stage) else {
         return Ok(vec![Reason::NotLocked]);
     };
@@ -52,7 +49,9 @@ pub fn reasons(
 }
 
 fn always(stage: &Stage) -> Option<Always> {
-    if stage.has_checkpoint() {
+    if stage.frozen {
+        None
+    } else if stage.has_checkpoint() {
         Some(Always::Checkpoint)
     } else if stage.always_changed {
         Some(Always::Declared)

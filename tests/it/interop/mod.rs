@@ -6,6 +6,7 @@
 mod assign;
 mod hand_over;
 mod ours;
+mod runs;
 mod same;
 mod templates;
 mod theirs;

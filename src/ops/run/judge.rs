@@ -1,0 +1,265 @@
+//! What becomes of a stage: it is up to date, its outputs come from the cache, or it runs; and why.
+
+use super::cached::{Restorable, Results};
+use super::inputs::Inputs;
+use super::{Options, facts, why};
+use crate::digest::Format;
+use crate::error::{Error, Result};
+use crate::lockfile::{LockEntry, LockedHash, Lockfiles};
+use crate::ops::record::StageFacts;
+use crate::pipeline::{Stage, paths};
+use crate::reason::{Difference, Reason};
+use crate::store::cache::Cache;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// What is decided, and what it rests on.
+pub struct Verdict<'s> {
+    /// What the stage reads now.
+    pub facts: StageFacts,
+    /// Why it is not up to date; empty if it is.
+    pub why: Vec<Reason>,
+    /// What becomes of it.
+    pub course: Course<'s>,
+}
+
+/// What becomes of a stage.
+#[derive(Debug, PartialEq)]
+pub enum Course<'s> {
+    /// Nothing: it is up to date.
+    Pass,
+    /// These outputs come from the cache.
+    CheckOut(Vec<Restorable<'s>>),
+    /// It is frozen, and its outputs are recorded as they are.
+    Verify,
+    /// It runs.
+    Run,
+}
+
+/// Decides for the stages of one run.
+pub struct Judge<'a> {
+    /// The project's root.
+    pub project: &'a Path,
+    /// Where outputs come from.
+    pub cache: &'a Cache,
+    /// Pipeline and params.
+    pub inputs: &'a Inputs,
+    /// What was asked for.
+    pub options: &'a Options,
+    /// What the origin recorded.
+    pub lockfiles: &'a Lockfiles,
+    /// What new entries of `dvc.lock` are like.
+    pub format: Format,
+}
+
+/// What outputs will hold that are not in place yet, by path.
+pub type Foreseen<'p> = HashMap<&'p str, LockedHash>;
+
+impl Judge<'_> {
+    /// Decides. `forced` is a reason from outside of the stage; `foreseen` stands in for dependencies that
+    /// are not in place.
+    pub fn verdict<'s>(
+        &self,
+        stage: &'s Stage,
+        forced: Option<Reason>,
+        foreseen: &Foreseen<'_>,
+    ) -> Result<Verdict<'s>> {
+        let mut facts = match stage.frozen {
+            true => self.as_recorded(stage),
+            false => self.facts(stage, foreseen)?,
+        };
+        let why = match forced {
+            Some(reason) => vec![reason],
+            None => {
+                let why = why::reasons(self.project, self.cache, stage, &facts, self.lockfiles)?;
+                let why = self.tolerate(stage, why);
+                if let Some(course) = self.without_a_run(stage, &mut facts, &why)? {
+                    return Ok(Verdict { facts, why, course });
+                }
+                why
+            }
+        };
+        let course = match stage.frozen {
+            true => {
+                facts = self.facts(stage, foreseen)?;
+                Course::Verify
+            }
+            false => Course::Run,
+        };
+        Ok(Verdict { facts, why, course })
+    }
+
+    /// Returns the outputs of other stages that this one reads, that are gone and that the cache has.
+    pub fn lost_dependencies(&self, stage: &Stage) -> Result<Vec<Restorable<'_>>> {
+        let lost = stage
+            .deps
+            .iter()
+            .filter(|dep| !self.project.join(dep).exists());
+        let mut found = Vec::new();
+        for dep in lost {
+            for writer in &self.inputs.pipeline.stages {
+                let entry = self.lockfiles.entry(writer);
+                for output in writer.outs.iter().filter(|output| output.cache) {
+                    let meets =
+                        paths::is_within(dep, &output.path) || paths::is_within(&output.path, dep);
+                    let locked = entry.and_then(|entry| entry.out(writer.written(&output.path)));
+                    if let (true, Some(hash)) = (meets, locked.and_then(|out| out.hash.clone())) {
+                        found.push((output, hash));
+                    }
+                }
+            }
+        }
+        found.retain(|(_, hash)| {
+            let missing = self.cache.missing(hash.format, &hash.md5);
+            missing.is_ok_and(|missing| missing.is_empty())
+        });
+        Ok(found)
+    }
+
+    fn facts(&self, stage: &Stage, foreseen: &Foreseen<'_>) -> Result<StageFacts> {
+        let (params, lockfiles) = (&self.inputs.params, self.lockfiles);
+        let mut facts = facts::collect(
+            self.project,
+            self.cache,
+            stage,
+            params,
+            lockfiles,
+            self.format,
+        )?;
+        for dep in &stage.deps {
+            let written = stage.written(dep);
+            let mut deps = facts.entry.deps.iter_mut();
+            if let (Some(hash), Some(dep)) = (
+                foreseen.get(dep.as_str()),
+                deps.find(|dep| dep.path == written),
+            ) {
+                dep.hash = Some(hash.clone());
+            }
+        }
+        Ok(facts)
+    }
+
+    /// Returns a frozen stage's facts: what it reads now does not count.
+    fn as_recorded(&self, stage: &Stage) -> StageFacts {
+        let old = self.lockfiles.entry(stage);
+        StageFacts {
+            stage: stage.clone(),
+            entry: LockEntry {
+                cmd: Some(stage.cmd.to_value()),
+                outs: Vec::new(),
+                ..old.cloned().unwrap_or_default()
+            },
+        }
+    }
+
+    /// Returns what becomes of a stage that need not run; `None` if it has to.
+    fn without_a_run<'s>(
+        &self,
+        stage: &'s Stage,
+        facts: &mut StageFacts,
+        why: &[Reason],
+    ) -> Result<Option<Course<'s>>> {
+        if !why.is_empty() {
+            let results = Results {
+                cache: self.cache,
+                lockfiles: self.lockfiles,
+                run_cache: self.options.run_cache,
+            };
+            if let Some(outputs) = results.find(stage, facts, why)? {
+                return Ok(Some(Course::CheckOut(outputs)));
+            }
+        }
+        if !why.iter().all(is_lost) {
+            return Ok(None);
+        }
+        if why.is_empty() || self.options.allow_missing {
+            // What is missing is as it was.
+            if let Some(old) = self.lockfiles.entry(stage) {
+                for dep in facts.entry.deps.iter_mut().filter(|dep| dep.hash.is_none()) {
+                    dep.hash = old.dep(&dep.path).and_then(|old| old.hash.clone());
+                }
+            }
+            return Ok(Some(Course::Pass));
+        }
+        if self.options.pull {
+            return Err(not_fetched(&self.inputs.pipeline.shown(stage), why));
+        }
+        Ok(None)
+    }
+
+    /// Leaves out what `--allow-missing` allows of the dependencies.
+    ///
+    /// As in DVC, one that its stage has made anew since, on another machine, has changed.
+    fn tolerate(&self, stage: &Stage, mut why: Vec<Reason>) -> Vec<Reason> {
+        if !self.options.allow_missing {
+            return why;
+        }
+        for reason in &mut why {
+            if let Reason::Dependency(written, difference @ Difference::Missing) = reason
+                && self.is_made_anew(stage, written)
+            {
+                *difference = Difference::Changed;
+            }
+        }
+        why.retain(|reason| !matches!(reason, Reason::Dependency(_, Difference::Missing)));
+        why
+    }
+
+    fn is_made_anew(&self, stage: &Stage, written: &str) -> bool {
+        let md5 = |hash: Option<&LockedHash>| hash.map(|hash| hash.md5.clone());
+        let old = self.lockfiles.entry(stage);
+        let read = md5(old.and_then(|old| old.dep(written)?.hash.as_ref()));
+        let mut deps = stage.deps.iter();
+        let Some(path) = deps.find(|dep| stage.written(dep) == written) else {
+            return false;
+        };
+        let mut stages = self.inputs.pipeline.stages.iter();
+        let Some(writer) = stages.find(|writer| writer.out(path).is_some()) else {
+            return false;
+        };
+        let entry = self.lockfiles.entry(writer);
+        let made = md5(entry.and_then(|entry| entry.out(writer.written(path))?.hash.as_ref()));
+        made.is_some() && made != read
+    }
+}
+
+impl Verdict<'_> {
+    /// Whether something that the stage reads is not there.
+    pub fn lacks_dependencies(&self) -> bool {
+        self.facts.entry.deps.iter().any(|dep| dep.hash.is_none())
+    }
+}
+
+/// Returns one of `writers` that writes what `stage` reads, and what that is.
+pub fn fed_by<'s>(stage: &'s Stage, writers: &[&'s Stage]) -> Option<(&'s Stage, &'s str)> {
+    let meet = |a: &str, b: &str| paths::is_within(a, b) || paths::is_within(b, a);
+    writers.iter().find_map(|writer| {
+        let mut inputs = stage.inputs();
+        let path = inputs.find(|input| writer.outs.iter().any(|out| meet(input, &out.path)))?;
+        Some((*writer, path))
+    })
+}
+
+/// Whether data is missing that was there once.
+fn is_lost(reason: &Reason) -> bool {
+    use Difference::{Missing, NotCached};
+    match reason {
+        Reason::Dependency(_, difference) => *difference == Missing,
+        Reason::Output(_, difference) => matches!(difference, Missing | NotCached),
+        _ => false,
+    }
+}
+
+fn not_fetched(stage: &str, why: &[Reason]) -> Error {
+    let paths = why.iter().filter_map(|reason| match reason {
+        Reason::Dependency(path, _) | Reason::Output(path, _) => Some(path.as_str()),
+        _ => None,
+    });
+    let paths: Vec<&str> = paths.collect();
+    Error::refused(format!(
+        "'{}' of stage '{}' is not in the cache, and '--pull' cannot fetch from a remote yet",
+        paths.join("', '"),
+        stage
+    ))
+    .hint(format!("dvc pull {stage}"))
+}
