@@ -173,7 +173,7 @@ metrics:
         );
         assert_eq!(
             set("stages: {} # none", "b", "{cmd: z}"),
-            "stages: # none\n  b:\n    cmd: z"
+            "stages: # none\n  b:\n    cmd: z\n"
         );
         assert_eq!(set("", "b", "{cmd: z}"), "stages:\n  b:\n    cmd: z\n");
         assert_eq!(

@@ -104,7 +104,8 @@ fn key(inputs: &LockEntry, outs: &[&str]) -> String {
 }
 
 fn hash(value: &Value) -> String {
-    digest::bytes(without_sizes(value).to_sorted_python_json().as_bytes()).sha256
+    let text = without_sizes(value).to_sorted_python_json();
+    digest::bytes(text.as_bytes()).sha256.to_string()
 }
 
 fn without_sizes(value: &Value) -> Value {
