@@ -117,6 +117,7 @@ pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
         ));
     }
     let options = Options {
+        folder: None,
         reach: reach(args.single_item, args.downstream),
         targets: args.targets,
         name: args.name,

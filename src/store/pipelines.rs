@@ -20,13 +20,14 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 impl Store {
-    /// Reads the pipeline of the workspace; templates take their files from `sources`.
-    pub fn pipeline(&self, sources: &dyn Sources) -> Result<Pipeline> {
+    /// Reads the pipeline of the workspace for one who stands in `folder`, relative to the project's
+    /// root; templates take their files from `sources`.
+    pub fn pipeline(&self, folder: &str, sources: &dyn Sources) -> Result<Pipeline> {
         let root = self.project()?;
         let mut walk = Walk {
             store: self,
             root,
-            project: Project::new(&self.standing()?),
+            project: Project::new(folder),
             rules: self.ignore_rules()?,
             ignore: DvcIgnore::empty(root),
             sources,
@@ -37,7 +38,7 @@ impl Store {
 
     /// Reads the pipeline of the workspace as it is.
     pub fn current_pipeline(&self) -> Result<Pipeline> {
-        self.pipeline(&InWorkspace(self.project()?))
+        self.pipeline(&self.standing()?, &InWorkspace(self.project()?))
     }
 
     /// Reads the pipeline of a commit or tree.

@@ -132,3 +132,18 @@ fn data_is_a_target() {
         .says("fatal: there is no 'ra.dvc'");
     repo.check();
 }
+
+#[test]
+fn an_isolated_run_records_what_was_changed_without_touching_it() {
+    let repo = project();
+    repo.exp("run -n first").success();
+    let before = repo.read("raw.dvc");
+    repo.write("raw/c", "c\n");
+    repo.exp("run --temp -n second").success();
+    assert_eq!(repo.read("raw.dvc"), before);
+    assert_eq!(repo.read("all.txt"), "a\nb\n1\n");
+    repo.exp("apply --force second").success();
+    assert_eq!(repo.read("all.txt"), "a\nb\nc\n1\n");
+    assert_ne!(repo.read("raw.dvc"), before);
+    repo.check();
+}

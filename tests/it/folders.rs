@@ -160,6 +160,25 @@ fn checkpoints_of_a_folder_are_applied_forked_and_compared() {
 }
 
 #[test]
+fn an_isolated_run_starts_where_one_stands() {
+    let repo = project();
+    repo.write("prep/new.txt", "new\n").write(
+        "prep/dvc.yaml",
+        "stages:\n  new: {cmd: cat new.txt > made.txt, deps: [new.txt], outs: [made.txt]}\n",
+    );
+    repo.sh("cd prep && git exp run --temp -n apart")
+        .success()
+        .prints("Running stage 'new'")
+        .prints("Generating lock file 'dvc.lock'\n");
+    assert!(!repo.exists("prep/dvc.lock"));
+    let tip = repo.tip("apart");
+    repo.git(&format!("show {tip}:prep/dvc.lock"))
+        .success()
+        .prints("cmd: cat new.txt > made.txt");
+    repo.check();
+}
+
+#[test]
 fn files_are_found_as_dvc_finds_them() {
     let repo = project();
     repo.exp("stage list --all --name-only")

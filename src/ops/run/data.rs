@@ -168,9 +168,7 @@ impl Data {
 
     /// Fills cache and workspace, and says so. The texts of `.dvc` files are the caller's to write.
     pub fn carry_out(self, cache: &Cache, project: &Path, events: &mut dyn Events) -> Result<()> {
-        for save in &self.saves {
-            cache.save(&project.join(&save.path), &save.digest, save.format)?;
-        }
+        self.store(cache, project)?;
         for Restore { path, hash } in &self.restores {
             cache.materialise(hash.format, &hash.md5, hash.isexec, &project.join(path))?;
             events.emit(Event::Status(format!(
@@ -178,6 +176,14 @@ impl Data {
             )));
         }
         self.say(events);
+        Ok(())
+    }
+
+    /// Fills the cache only.
+    pub fn store(&self, cache: &Cache, project: &Path) -> Result<()> {
+        for save in &self.saves {
+            cache.save(&project.join(&save.path), &save.digest, save.format)?;
+        }
         Ok(())
     }
 

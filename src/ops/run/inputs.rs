@@ -1,5 +1,6 @@
 //! What a run reads before it starts: the pipeline, the params with `-S` carried out, the lockfile.
 
+use super::Options;
 use crate::checkpoint::FileData;
 use crate::error::{Context, Error, Result};
 use crate::lockfile::Lockfiles;
@@ -30,16 +31,20 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// Reads and checks all of them; `set_params` as typed.
-    pub fn read(store: &Store, set_params: &[String]) -> Result<Self> {
+    /// Reads and checks all of them, `-S` carried out.
+    pub fn read(store: &Store, options: &Options) -> Result<Self> {
         let project = store.project()?;
         // templates may name what `-S` changes
-        let edits = assign(project, set_params)?;
+        let edits = assign(project, &options.set_params)?;
         let sources = Edited {
             files: &InWorkspace(project),
             texts: &edits,
         };
-        let pipeline = store.pipeline(&sources)?;
+        let folder = match &options.folder {
+            Some(folder) => folder.clone(),
+            None => store.standing()?,
+        };
+        let pipeline = store.pipeline(&folder, &sources)?;
         if pipeline.files.is_empty() && !project.join(PIPELINE_FILE).exists() {
             return Err(Error::missing("there is no 'dvc.yaml' in this project")
                 .hint("git exp stage add --name <name> <command>"));

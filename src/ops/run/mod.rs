@@ -56,6 +56,8 @@ use std::path::{Path, PathBuf};
 pub struct Options {
     /// Stages to run with what they depend on; all when empty.
     pub targets: Vec<String>,
+    /// The folder that they are relative to, from the project's root; `None` where the user stands in it.
+    pub folder: Option<String>,
     /// How far from the targets.
     pub reach: Reach,
     /// Go on from this checkpoint, which is the resume point and in the workspace already, whatever
@@ -154,7 +156,7 @@ fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Res
         .as_deref()
         .map(ExperimentName::parse)
         .transpose()?;
-    let inputs = Inputs::read(store, &options.set_params)?;
+    let inputs = Inputs::read(store, options)?;
     let stages = inputs.pipeline.select(&options.targets, options.reach)?;
     let files = inputs.pipeline.data_for(&stages, &options.targets);
     if stages.is_empty() && files.is_empty() {

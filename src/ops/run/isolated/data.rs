@@ -1,9 +1,9 @@
 //! Cached data that the stages of an isolated run need, out of the cache.
 
-use crate::error::{Context, Result};
+use crate::error::Result;
 use crate::id::ObjectId;
 use crate::ops::outputs::Outputs;
-use crate::pipeline::{Stage, paths};
+use crate::pipeline::{Pipeline, Stage, paths};
 use crate::store::Store;
 use crate::store::bstr::{BString, ByteSlice};
 use crate::store::objects::{Batch, EntryKind};
@@ -13,19 +13,19 @@ use crate::store::scan::FileState;
 ///
 /// Checkpoint outputs are left to the run, which knows of which checkpoint they have to be. What the
 /// cache does not have is left out: it may not be needed.
-pub fn check_out(own: &Store, tree: ObjectId, stages: &[&Stage]) -> Result<()> {
+pub fn check_out(
+    own: &Store,
+    tree: ObjectId,
+    pipeline: &Pipeline,
+    stages: &[&Stage],
+) -> Result<()> {
     let mut files = own.files(tree)?;
-    let lockfile = own.tree_path("dvc.lock");
-    match fs_err::read(own.worktree().join(&lockfile)) {
-        Ok(bytes) => {
-            let state = FileState {
-                kind: EntryKind::Blob,
-                id: Batch::new(own).blob(&bytes)?,
-            };
-            files.insert(BString::from(lockfile), state);
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error).context(|| "cannot read 'dvc.lock'".to_owned()),
+    for (path, text) in own.lockfile_texts(pipeline)? {
+        let state = FileState {
+            kind: EntryKind::Blob,
+            id: Batch::new(own).blob(text.as_bytes())?,
+        };
+        files.insert(BString::from(own.tree_path(&path)), state);
     }
     let cache = own.cache()?;
     let outputs = Outputs::read(own, &files, &|_| false)?;

@@ -71,12 +71,13 @@ fn run_in(
     copies.make(&made.top())?;
     own.set_resume_point(source.point.as_ref())?;
     let options = &source.options;
-    let inputs = Inputs::read(&own, &options.set_params)?;
+    let inputs = Inputs::read(&own, options)?;
     let stages = inputs.pipeline.select(&options.targets, options.reach)?;
-    data::check_out(&own, source.tree, &stages)?;
+    data::check_out(&own, source.tree, &inputs.pipeline, &stages)?;
     for stage in &stages {
         for dep in &stage.deps {
-            if inputs.pipeline.writer_of(dep).is_none() {
+            let pipeline = &inputs.pipeline;
+            if pipeline.writer_of(dep).is_none() && pipeline.data_of(dep).is_none() {
                 came_along(store, &own, stage, dep)?;
             }
         }
@@ -95,7 +96,7 @@ fn came_along(store: &Store, own: &Store, stage: &Stage, dep: &str) -> Result<()
     let typed = here.strip_prefix(&from).unwrap_or(&here);
     Err(Error::missing(format!(
         "dependency '{dep}' of stage '{}' is in the workspace only: neither git nor the cache has it",
-        stage.name
+        stage.address()
     ))
     .hint(format!("add --copy-paths '{}'", typed.display())))
 }

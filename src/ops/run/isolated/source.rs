@@ -4,6 +4,7 @@ use crate::error::{Context, Result};
 use crate::event::Events;
 use crate::id::ObjectId;
 use crate::ops::resume::point_of;
+use crate::ops::run::data::Data;
 use crate::ops::run::inputs::Inputs;
 use crate::ops::run::{Options, code, written_paths};
 use crate::store::Store;
@@ -23,7 +24,7 @@ pub struct Source {
     pub point: Option<ResumePoint>,
     /// What is left to do of what was asked for.
     pub options: Options,
-    /// What stages wrote into the workspace without the cache, `dvc.lock` among it.
+    /// What stages wrote into the workspace without the cache, `dvc.lock` files among it.
     outputs: Vec<String>,
 }
 
@@ -32,8 +33,11 @@ impl Source {
     pub fn of_workspace(store: &Store, options: &Options, events: &mut dyn Events) -> Result<Self> {
         let project = store.project()?.to_owned();
         let head = store.head()?.require_commit()?;
-        let inputs = Inputs::read(store, &options.set_params)?;
-        inputs.pipeline.select(&options.targets, options.reach)?;
+        let inputs = Inputs::read(store, options)?;
+        let stages = inputs.pipeline.select(&options.targets, options.reach)?;
+        let cache = store.cache()?;
+        let files = inputs.pipeline.data_for(&stages, &options.targets);
+        let mut data = Data::look(store, &cache, &inputs, &files, &stages)?;
         let written = written_paths(store, &project, &inputs);
         let mut scanner = Scanner::new(store, written.clone())?;
         let outs = inputs.pipeline.stages.iter().flat_map(|stage| &stage.outs);
@@ -43,11 +47,15 @@ impl Source {
             .chain([".gitignore".to_owned()])
             .collect();
         let ignore_files: Vec<String> = ignore_files.into_iter().collect();
+        // what was changed is in the cache for whoever runs it, and recorded there only
+        let mut edits = std::mem::take(&mut data.edits);
+        edits.extend(inputs.edits.clone());
+        data.store(&cache, &project)?;
         let tree = code::snapshot(
             store,
             &mut scanner,
             &inputs,
-            &inputs.edits,
+            &edits,
             &written,
             &ignore_files,
             events,
@@ -63,6 +71,7 @@ impl Source {
             point: store.current_point()?,
             options: Options {
                 set_params: Vec::new(),
+                folder: Some(store.standing()?),
                 ..options.clone()
             },
             outputs: outputs.map(|path| path.to_string()).collect(),
@@ -84,6 +93,7 @@ impl Source {
             tree: store.tree_of(target.commit)?,
             options: Options {
                 from: from.as_ref().map(|from| from.checkpoint),
+                folder: Some(store.standing()?),
                 ..options.clone()
             },
             point: from,
