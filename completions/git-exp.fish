@@ -32,6 +32,7 @@ complete -c git-exp -n "__fish_git_exp_needs_command" -f -a "checkpoint" -d 'Sig
 complete -c git-exp -n "__fish_git_exp_needs_command" -f -a "status" -d 'Show which experiments run, and which can be gone on with'
 complete -c git-exp -n "__fish_git_exp_needs_command" -f -a "show" -d 'Show experiments and their checkpoints as a table'
 complete -c git-exp -n "__fish_git_exp_needs_command" -f -a "list" -d 'List the names of experiments'
+complete -c git-exp -n "__fish_git_exp_needs_command" -f -a "log" -d 'Print what the runs of an experiment have printed'
 complete -c git-exp -n "__fish_git_exp_needs_command" -f -a "diff" -d 'Compare metrics, params and code of two experiments'
 complete -c git-exp -n "__fish_git_exp_needs_command" -f -a "metrics" -d 'Show metrics, and compare those of two experiments'
 complete -c git-exp -n "__fish_git_exp_needs_command" -f -a "params" -d 'Compare the params of two experiments'
@@ -147,6 +148,10 @@ complete -c git-exp -n "__fish_git_exp_using_subcommand list" -l sha-only -d 'Pr
 complete -c git-exp -n "__fish_git_exp_using_subcommand list" -s q -l quiet -d 'Print results and errors, no status'
 complete -c git-exp -n "__fish_git_exp_using_subcommand list" -s v -l verbose -d 'Print more about what is done'
 complete -c git-exp -n "__fish_git_exp_using_subcommand list" -l version -d 'Print the version'
+complete -c git-exp -n "__fish_git_exp_using_subcommand log" -s f -l follow -d 'Go on printing until the run ends'
+complete -c git-exp -n "__fish_git_exp_using_subcommand log" -s q -l quiet -d 'Print results and errors, no status'
+complete -c git-exp -n "__fish_git_exp_using_subcommand log" -s v -l verbose -d 'Print more about what is done'
+complete -c git-exp -n "__fish_git_exp_using_subcommand log" -l version -d 'Print the version'
 complete -c git-exp -n "__fish_git_exp_using_subcommand diff" -l precision -d 'Round metrics to <n> significant digits [5 if not given]' -r
 complete -c git-exp -n "__fish_git_exp_using_subcommand diff" -l all -d 'Show also what does not differ'
 complete -c git-exp -n "__fish_git_exp_using_subcommand diff" -l json -d 'Print as JSON'
@@ -255,7 +260,7 @@ complete -c git-exp -n "__fish_git_exp_using_subcommand gc" -s q -l quiet -d 'Pr
 complete -c git-exp -n "__fish_git_exp_using_subcommand gc" -s v -l verbose -d 'Print more about what is done'
 complete -c git-exp -n "__fish_git_exp_using_subcommand gc" -l version -d 'Print the version'
 complete -c git-exp -n "__fish_seen_subcommand_from checkpoint" -l run -x -a "(git exp list --name-only 2>/dev/null)"
-complete -c git-exp -n "__fish_seen_subcommand_from resume apply branch remove" -f -a "(git exp list --name-only 2>/dev/null)"
+complete -c git-exp -n "__fish_seen_subcommand_from resume log apply branch remove" -f -a "(git exp list --name-only 2>/dev/null)"
 
 # 'git exp …' is completed as 'git-exp …': source this file from config.fish.
 function __fish_git_exp_under_git

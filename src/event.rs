@@ -1,7 +1,8 @@
 //! What can happen during an operation, as values; operations emit them, the screen words them.
 
-use crate::id::ObjectId;
+use crate::id::{ObjectId, short};
 use crate::reason::Reason;
+use std::fmt;
 
 /// Something a person may want to know while an operation runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,6 +109,23 @@ pub enum RunMode {
     Resume,
     /// A new experiment grows from a checkpoint.
     Fork,
+}
+
+impl fmt::Display for RunStart {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let from = self.from.map(|from| short(&from)).unwrap_or_default();
+        write!(out, "Experiment '{}': ", self.name)?;
+        match self.mode {
+            RunMode::New => write!(out, "new")?,
+            RunMode::Resume => write!(out, "resume from checkpoint {from}")?,
+            RunMode::Fork => write!(out, "fork of checkpoint {from}")?,
+        }
+        for (number, (path, md5)) in self.loads.iter().enumerate() {
+            let before = if number == 0 { ", training loads" } else { "," };
+            write!(out, "{before} {path} {}", &md5[..md5.len().min(7)])?;
+        }
+        Ok(())
+    }
 }
 
 /// Receives events; operations are given one.

@@ -12,6 +12,7 @@ pub mod diff;
 pub mod gc;
 pub mod init;
 pub mod list;
+pub mod log;
 pub mod metrics;
 pub mod params;
 pub mod plots;
@@ -99,6 +100,7 @@ pub static ALL: &[Entry] = &[
     entry::<status::Args>("status", Group::Run),
     entry::<show::Args>("show", Group::Look),
     entry::<list::Args>("list", Group::Look),
+    entry::<log::Args>("log", Group::Look),
     entry::<diff::Args>("diff", Group::Look),
     entry::<metrics::Args>("metrics", Group::Look),
     entry::<params::Args>("params", Group::Look),

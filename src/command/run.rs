@@ -2,7 +2,7 @@
 
 use crate::cli::Context;
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, Events, RunMode, RunStart};
+use crate::event::{Event, Events};
 use crate::id::{ObjectId, short};
 use crate::ops::run::{self, Isolation, OnFailure, Options, Report};
 use crate::pipeline::Reach;
@@ -179,7 +179,7 @@ pub(super) fn say(out: &Out, event: Event) {
     match event {
         Event::Warning(text) => out.warning(&text),
         Event::Status(text) => out.status(&text),
-        Event::RunStarts(start) => line(out, &starts(&start)),
+        Event::RunStarts(start) => line(out, &start.to_string()),
         Event::Attached { name, stage, pid } => line(
             out,
             &format!("Experiment '{name}': attached to stage '{stage}' (process {pid})"),
@@ -235,26 +235,6 @@ pub(super) fn say(out: &Out, event: Event) {
             out,
             &format!("Checkpoint experiment iteration '{}'.", short(&id)),
         ),
-    }
-}
-
-fn starts(start: &RunStart) -> String {
-    let name = &start.name;
-    let from = start.from.map(|from| short(&from)).unwrap_or_default();
-    let loads: Vec<String> = start
-        .loads
-        .iter()
-        .map(|(path, md5)| format!("{path} {}", &md5[..md5.len().min(7)]))
-        .collect();
-    let loads = if loads.is_empty() {
-        String::new()
-    } else {
-        format!(", training loads {}", loads.join(", "))
-    };
-    match start.mode {
-        RunMode::New => format!("Experiment '{name}': new{loads}"),
-        RunMode::Resume => format!("Experiment '{name}': resume from checkpoint {from}{loads}"),
-        RunMode::Fork => format!("Experiment '{name}': fork of checkpoint {from}{loads}"),
     }
 }
 

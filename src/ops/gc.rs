@@ -2,6 +2,7 @@
 //!
 //! Whole experiments stay or go, by their baseline, as in DVC; the cache is left to `dvc gc`.
 
+use super::log;
 use super::remove::{running_among, take_away};
 use crate::checkpoint::Note;
 use crate::error::{Error, Result};
@@ -100,6 +101,7 @@ pub fn carry_out(store: &Store, plan: &Plan) -> Result<usize> {
         )));
     }
     take_away(store, "gc", &experiments)?;
+    log::tidy(store)?;
     Ok(experiments.len())
 }
 

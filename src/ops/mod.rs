@@ -11,6 +11,7 @@ pub mod ignore;
 pub mod init;
 pub mod keep;
 pub mod list;
+pub mod log;
 pub mod metrics;
 pub mod outputs;
 pub mod plots;

@@ -7,6 +7,7 @@ use rustix::process::{Pid, Signal};
 use std::io::Result;
 use std::os::fd::OwnedFd;
 use std::process::{Child, ExitStatus};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The process of a stage's command: one that we started, or one whose runner was killed.
 #[derive(Debug)]
@@ -146,10 +147,19 @@ pub fn adopt_orphans() {
 #[cfg(not(target_os = "linux"))]
 pub fn adopt_orphans() {}
 
+/// The process that passes our output on, which nobody means who wants training killed; 0 is none.
+static SPARED: AtomicU32 = AtomicU32::new(0);
+
+/// Keeps a child of ours from being killed with training; 0 keeps none.
+pub fn spare(pid: u32) {
+    SPARED.store(pid, Ordering::Relaxed);
+}
+
 /// Kills all descendants of `root`, again until none is left, since they may start others meanwhile.
 fn kill_descendants(root: u32) {
     for _attempt in 0..64 {
-        let alive = descendants(root);
+        let mut alive = descendants(root);
+        alive.retain(|id| *id != SPARED.load(Ordering::Relaxed));
         if alive.is_empty() {
             return;
         }

@@ -15,6 +15,7 @@ pub mod maintenance;
 pub mod order;
 mod outside;
 pub mod program;
+pub mod relay;
 pub mod reports;
 pub mod room;
 pub mod stage;

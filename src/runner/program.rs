@@ -9,6 +9,13 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 
+/// Returns the command that starts the `git-exp-<name>` of this build; `None` if it is not there.
+pub fn beside(name: &str) -> Option<Command> {
+    let own = std::env::current_exe().ok()?;
+    let program = own.parent()?.join(format!("git-exp-{name}"));
+    program.is_file().then(|| Command::new(program))
+}
+
 /// Becomes `git-exp-<command>`; returns why only if that is not possible, with
 /// [`ErrorKind::NotFound`] if there is no such program.
 pub fn exec(command: &OsStr, arguments: &[OsString]) -> Error {

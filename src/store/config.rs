@@ -23,6 +23,8 @@ pub struct Settings {
     pub sync: bool,
     /// `exp.onError = stop`: whether a checkpoint that cannot be saved stops training; false.
     pub stop_on_error: bool,
+    /// `exp.log`: whether what a run prints is kept for `git exp log`; true.
+    pub log: bool,
     /// `exp.metric`: the metric of a bare `@{best}`.
     pub metric: Option<String>,
 }
@@ -48,6 +50,7 @@ impl Default for Settings {
             trust_stat: true,
             sync: false,
             stop_on_error: false,
+            log: true,
             metric: None,
         }
     }
@@ -110,6 +113,9 @@ impl Settings {
         }
         if let Some(value) = keys.boolean("exp.sync")? {
             settings.sync = value;
+        }
+        if let Some(value) = keys.boolean("exp.log")? {
+            settings.log = value;
         }
         settings.metric = keys.word("exp.metric")?.filter(|name| !name.is_empty());
         Ok(settings)
@@ -331,7 +337,7 @@ mod tests {
     #[test]
     fn settings_are_read_as_git_reads_them() {
         let settings = Settings::read(&config(
-            "[exp]\n dvcFormat = 2\n untracked = all\n maxBlob = 2k\n pending = 1G\n trustStat = no\n sync\n onError = stop\n fsync = each\n metric = acc\n",
+            "[exp]\n dvcFormat = 2\n untracked = all\n maxBlob = 2k\n pending = 1G\n trustStat = no\n sync\n onError = stop\n log = off\n fsync = each\n metric = acc\n",
         ))
         .unwrap();
         assert_eq!(
@@ -344,6 +350,7 @@ mod tests {
                 trust_stat: false,
                 sync: true,
                 stop_on_error: true,
+                log: false,
                 metric: Some("acc".to_owned()),
             }
         );

@@ -33,6 +33,7 @@ pub mod materialise;
 pub mod memo;
 pub mod notes;
 pub mod objects;
+pub mod output_log;
 pub mod path_set;
 mod pipelines;
 pub mod reachable;

@@ -215,6 +215,19 @@ impl Store {
             .unwrap_or_else(|_| seconds.to_string())
     }
 
+    /// Returns the commits whose refs an undo entry of any worktree can bring back.
+    pub fn undoable_tips(&self) -> Result<Vec<ObjectId>> {
+        let mut tips = Vec::new();
+        for (_, entry) in self.refs_below(PREFIX)? {
+            let commit = self
+                .repo
+                .find_commit(entry)
+                .context(|| "cannot read an undo entry".to_owned())?;
+            tips.extend(commit.parent_ids().map(|parent| parent.detach()));
+        }
+        Ok(tips)
+    }
+
     /// Returns how this worktree is called under `refs/git-exp/undo/`.
     pub(super) fn undo_worktree(&self) -> String {
         // What a temporary worktree replaces, people look for where they asked for it.

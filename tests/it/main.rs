@@ -39,6 +39,7 @@ mod killed;
 mod layers;
 mod layout;
 mod list;
+mod log;
 mod metrics;
 mod missed;
 mod params;

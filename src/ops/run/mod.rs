@@ -30,6 +30,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::event::{Event, Events, RunMode, RunStart};
 use crate::experiment::ExperimentName;
 use crate::id::{ObjectId, short};
+use crate::ops::log::RunLog;
 use crate::ops::record::{OnProcess, Recording};
 use crate::ops::{claim, ignore, reported};
 use crate::pipeline::{Pipeline, Reach, Stage, paths};
@@ -249,12 +250,14 @@ fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Res
         .lockfiles(store, &inputs)?
         .unwrap_or_else(|| inputs.lockfiles.clone());
     let loads = restorer.outputs(&stages, &lockfiles, events)?;
-    events.emit(Event::RunStarts(RunStart {
+    let start = RunStart {
         mode: origin.mode,
         name: origin.experiment.name.as_str().to_owned(),
         from: origin.from,
         loads,
-    }));
+    };
+    let log = RunLog::new(store, &origin.experiment.id, &start);
+    events.emit(Event::RunStarts(start));
     let data_outs = std::mem::take(&mut data.outs);
     data.carry_out(&cache, &project, events)?;
     let interrupts = Interrupts::catch().context(|| "cannot catch signals".to_owned())?;
@@ -315,12 +318,15 @@ fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Res
         judge: &judge,
         restorer: &restorer,
         environment: environment(&project, &origin),
+        log: &log,
     };
     let folder = &inputs.pipeline.folder;
     let mut events = |event| events.emit(from_here(folder, event));
-    session.play(ready, &mut events, |runner, classify| {
+    let report = session.play(ready, &mut events, |runner, classify| {
         stage_runs.visit(&stages, runner, classify)
-    })
+    })?;
+    log.close(store, &report);
+    Ok(report)
 }
 
 /// Returns the resume point, which is `checkpoint` unless something else was applied a moment ago.

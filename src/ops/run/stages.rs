@@ -8,6 +8,7 @@ use super::{Failure, OnFailure};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::lockfile::LockEntry;
+use crate::ops::log::RunLog;
 use crate::ops::record::{Queue, StageFacts};
 use crate::pipeline::{Command, Stage};
 use crate::reason::Reason;
@@ -25,6 +26,8 @@ pub struct Stages<'a> {
     pub judge: &'a Judge<'a>,
     /// Restores outputs.
     pub restorer: &'a Restorer<'a>,
+    /// What the stages print.
+    pub log: &'a RunLog,
     /// The variables that every stage gets.
     pub environment: Vec<(String, OsString)>,
 }
@@ -164,6 +167,7 @@ impl Stages<'_> {
                     runner.recorder.skip_stage(facts);
                     return Ok(Visit::Ended(StageEnd::Finished));
                 }
+                self.log.open();
                 runner.events.emit(Event::StageStarts { stage: name, why });
             }
             Course::Verify => {
@@ -178,7 +182,10 @@ impl Stages<'_> {
                 let run = stage_run(self.store, self.judge.project, &as_it_is, classify);
                 return runner.run_stage(&run).map(Visit::Ended);
             }
-            Course::Run => runner.events.emit(Event::StageStarts { stage: name, why }),
+            Course::Run => {
+                self.log.open();
+                runner.events.emit(Event::StageStarts { stage: name, why });
+            }
         }
         self.restorer.before_stage(stage, runner.events)?;
         let mut environment = self.environment.clone();
