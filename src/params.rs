@@ -1,11 +1,12 @@
 //! Param files, and assignments to them: `[file:]key=value`, numbers kept as typed.
 //!
-//! A file's suffix says what it is, as for DVC: JSON, TOML, else YAML. Python files are refused.
+//! A file's suffix says what it is, as for DVC: JSON, TOML, Python, else YAML.
 
 mod assign;
 mod assignment;
 mod file;
 mod json;
+mod python;
 #[cfg(test)]
 mod tests;
 mod toml;

@@ -54,6 +54,10 @@ pub struct Args {
     #[arg(short, long, value_name = "name")]
     name: Option<String>,
     /// Set a param before the run: '[<file>:]<key>=<value>' (can be repeated)
+    ///
+    /// '+<key>=<value>' adds one, '++<key>=<value>' adds or changes one, '~<key>' removes one. The file is
+    /// 'params.yaml' if none is named; YAML, JSON, TOML and Python are told by the suffix, and of a Python file
+    /// only literals can be changed. Nothing but the bytes of the value changes.
     #[arg(short = 'S', long = "set-param", value_name = "assignment")]
     set_param: Vec<String>,
     /// Run stages that did not change too, and replace an experiment of the same name

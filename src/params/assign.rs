@@ -1,8 +1,8 @@
 //! Assignments carried out on a file's text, with Hydra's rules.
 
 use super::assignment::{Assignment, Operation};
-use super::file::{Form, ParamsFile, refuse_python};
-use super::{json, toml};
+use super::file::{Form, ParamsFile};
+use super::{json, python, toml};
 use crate::error::{Error, Result};
 use crate::value::{Key, Map, Step, Value};
 use crate::yaml::edit::{self, Change};
@@ -11,9 +11,6 @@ use crate::yaml::edit::{self, Change};
 /// change do change: an assignment of an equal value leaves the text alone.
 pub fn assign(file: &str, old_text: &str, assignments: &[Assignment]) -> Result<String> {
     let form = Form::of(file);
-    if form == Form::Python {
-        return Err(refuse_python(file));
-    }
     let old = ParamsFile::parse(file, old_text.as_bytes())?.into_value();
     let mut new = old.clone();
     for assignment in assignments {
@@ -27,7 +24,8 @@ pub fn assign(file: &str, old_text: &str, assignments: &[Assignment]) -> Result<
         text = match form {
             Form::Json => json::change(&text, file, &path, &change)?,
             Form::Toml => toml::change(&text, file, &path, &change)?,
-            Form::Yaml | Form::Python => match &change {
+            Form::Python => python::change(&text, file, &path, &change)?,
+            Form::Yaml => match &change {
                 Change::Set(value) => edit::rewrite(&text, file, &path, value)?,
                 other => edit::change(&text, file, &path, other)?,
             },
@@ -438,10 +436,6 @@ mod tests {
         assert_eq!(
             refused("params.yaml", "a: &x 1\nb: *x\n", "a=2").0,
             "cannot change only 'a' in 'params.yaml': other values would change with it"
-        );
-        assert_eq!(
-            refused("p.py", "", "p.py:a=1").0,
-            "cannot read 'p.py': Python params files are not supported yet"
         );
     }
 

@@ -1,10 +1,12 @@
 //! A file of values by its suffix, and the params that a stage reads from it.
 
-use super::toml;
+use super::{python, toml};
 use crate::checkpoint::FileData;
 use crate::error::{Error, Result};
 use crate::value::{Map, Step, Value};
 use crate::yaml::{self, Node, NodeKind};
+
+const DATE: &str = "a date";
 
 /// What a file's suffix says about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,19 +43,15 @@ impl Form {
     }
 }
 
-pub(super) fn refuse_python(path: &str) -> Error {
-    Error::refused(format!(
-        "cannot read '{path}': Python params files are not supported yet"
-    ))
-    .hint("put the params into a YAML, JSON or TOML file")
-}
+/// A value that `dvc.lock` cannot hold: where it is, and what.
+pub(super) type Unfit = (Vec<Step>, &'static str);
 
-/// A params file: its values, and where they are dates, which `dvc.lock` cannot hold.
+/// A params file: its values, and those of them that `dvc.lock` cannot hold, dates for example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParamsFile {
     path: String,
     value: Value,
-    dates: Vec<Vec<Step>>,
+    unfit: Vec<Unfit>,
 }
 
 /// What a stage reads from a params file.
@@ -81,8 +79,8 @@ impl ParamsFile {
         self.value
     }
 
-    /// Returns the values of dotted `keys`; without keys every top-level entry. A value with a date is
-    /// refused, as by DVC.
+    /// Returns the values of dotted `keys`; without keys every top-level entry. A value with a date in
+    /// it is refused, as by DVC.
     pub fn select(&self, keys: Option<&[String]>) -> Result<Selection> {
         let mut selection = Selection::default();
         match keys {
@@ -93,7 +91,7 @@ impl ParamsFile {
                         "cannot take all params of '{path}': it holds no mapping"
                     )));
                 };
-                self.refuse_dates(&[])?;
+                self.refuse_unfit(&[])?;
                 selection.values = map.clone();
             }
             Some(keys) => {
@@ -105,7 +103,7 @@ impl ParamsFile {
                     match found {
                         None => selection.missing.push(key.clone()),
                         Some((steps, value)) => {
-                            self.refuse_dates(&steps)?;
+                            self.refuse_unfit(&steps)?;
                             selection.values.insert(key.into(), value.clone());
                         }
                     }
@@ -115,17 +113,20 @@ impl ParamsFile {
         Ok(selection)
     }
 
-    fn refuse_dates(&self, below: &[Step]) -> Result<()> {
-        match self.dates.iter().find(|date| date.starts_with(below)) {
-            None => Ok(()),
-            Some(date) => {
-                let (path, name) = (&self.path, Step::dotted(date));
-                Err(
-                    Error::refused(format!("the param '{name}' of '{path}' is a date"))
-                        .hint("put it in quotes to make it text: DVC refuses dates"),
-                )
-            }
-        }
+    fn refuse_unfit(&self, below: &[Step]) -> Result<()> {
+        let Some((place, what)) = self
+            .unfit
+            .iter()
+            .find(|(place, _)| place.starts_with(below))
+        else {
+            return Ok(());
+        };
+        let (path, name) = (&self.path, Step::dotted(place));
+        let error = Error::refused(format!("the param '{name}' of '{path}' is {what}"));
+        Err(match *what {
+            DATE => error.hint("put it in quotes to make it text: DVC refuses dates"),
+            _ => error.hint("name the other params of the file one by one: DVC refuses it too"),
+        })
     }
 }
 
@@ -148,15 +149,19 @@ fn read(path: &str, bytes: &[u8]) -> Result<ParamsFile, (&'static str, Error)> {
         ("EncodingError", error)
     })?;
     let corrupted = |error| (form.corrupted(), error);
-    let (value, dates) = match form {
-        Form::Python => return Err(("NotSupportedError", refuse_python(path))),
+    let dates = |places: Vec<Vec<Step>>| places.into_iter().map(|place| (place, DATE)).collect();
+    let (value, unfit) = match form {
+        Form::Python => python::read(text, path).map_err(corrupted)?,
         Form::Json => (Value::from_json(text, path).map_err(corrupted)?, Vec::new()),
-        Form::Toml => toml::read(text, path).map_err(corrupted)?,
+        Form::Toml => {
+            let (value, places) = toml::read(text, path).map_err(corrupted)?;
+            (value, dates(places))
+        }
         Form::Yaml => {
             let node = yaml::parse(text, path).map_err(corrupted)?;
-            let mut dates = Vec::new();
-            collect_dates(&node, &mut Vec::new(), &mut dates);
-            (node.to_value(), dates)
+            let mut places = Vec::new();
+            collect_dates(&node, &mut Vec::new(), &mut places);
+            (node.to_value(), dates(places))
         }
     };
     // as Python's `load(text) or {}`
@@ -167,7 +172,7 @@ fn read(path: &str, bytes: &[u8]) -> Result<ParamsFile, (&'static str, Error)> {
     Ok(ParamsFile {
         path: path.to_owned(),
         value,
-        dates,
+        unfit,
     })
 }
 
@@ -220,11 +225,7 @@ mod tests {
         assert_eq!(file("d/p.toml", "a = 1e5").value(), &value);
         assert_eq!(file("p.yml", "").value(), &Value::Map(Map::new()));
         assert_eq!(file("p.json", "null").value(), &Value::Map(Map::new()));
-        let error = ParamsFile::parse("p.py", b"a = 1").expect_err("is refused");
-        assert_eq!(
-            error.chain(),
-            "cannot read 'p.py': Python params files are not supported yet"
-        );
+        assert_eq!(file("p.py", "a = 1e5").value(), &value);
         let error = ParamsFile::parse("p.yaml", b"a: \xff").expect_err("is refused");
         assert_eq!(error.kind(), Kind::Corrupt);
         assert!(error.chain().starts_with("'p.yaml' is not valid UTF-8: "));
@@ -275,6 +276,7 @@ mod tests {
         assert_eq!(kind("p.yaml", b"a: [1"), "YAMLFileCorruptedError");
         assert_eq!(kind("p.json", b"{"), "JSONFileCorruptedError");
         assert_eq!(kind("p.toml", b"a = "), "TOMLFileCorruptedError");
+        assert_eq!(kind("p.py", b"a = ["), "PythonFileCorruptedError");
         assert_eq!(kind("p.json", b"\xff"), "EncodingError");
     }
 

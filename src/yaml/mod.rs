@@ -9,3 +9,4 @@ mod resolve;
 mod scalar;
 
 pub use read::{Node, NodeKind, parse};
+pub(crate) use resolve::{int, value as plain_scalar};

@@ -1,6 +1,7 @@
 //! `git exp params diff`: what went in, as it was written.
 
 use crate::metrics::two_states;
+use crate::support::TestRepo;
 use snapbox::str;
 
 #[test]
@@ -52,4 +53,73 @@ other.toml  net.depth  -      3
 
 
 "#]]);
+}
+
+const CODE: &str = "\
+import os
+
+LR: float = 1e-3  # rate
+BETAS = (0.9, 0.99)
+NAME = os.name
+
+
+class Train:
+    opt = {'name': \"adam\", 'k': None}
+
+    def __init__(self):
+        self.epochs = 3
+";
+
+#[test]
+fn params_come_from_python_files() {
+    let repo = TestRepo::project();
+    repo.write(
+        "dvc.yaml",
+        "stages:\n  some:\n    cmd: 'true'\n    params:\n    - p.py:\n      - LR\n      - Train.epochs\n  \
+         all:\n    cmd: 'true'\n    params:\n    - p.py:\n",
+    )
+    .write("p.py", CODE);
+    repo.git("add .").success();
+    repo.git("commit -q -m code").success();
+    repo.exp("run -n code -S p.py:LR=1e-5 -S p.py:Train.opt.name=sgd -S p.py:BETAS=[1]")
+        .success();
+    let changed = CODE
+        .replace("1e-3", "1e-05")
+        .replace("\"adam\"", "\"sgd\"")
+        .replace("(0.9, 0.99)", "(1,)");
+    assert_eq!(repo.read("p.py"), changed);
+    assert_eq!(
+        repo.read("dvc.lock"),
+        "schema: '2.0'\nstages:\n  some:\n    cmd: 'true'\n    params:\n      p.py:\n        LR: 1e-05\n        \
+         Train.epochs: 3\n  all:\n    cmd: 'true'\n    params:\n      p.py:\n        BETAS:\n        - 1\n        \
+         LR: 1e-05\n        Train:\n          opt:\n            name: sgd\n            k:\n          epochs: 3\n"
+    );
+    repo.exp("params diff").success().stdout(str![[r#"
+Path    Param           Old          New
+p.py    BETAS           [0.9, 0.99]  [1]
+p.py    LR              0.001        1e-05
+p.py    Train.opt.name  adam         sgd
+
+"#]]);
+    for (assignment, message) in [
+        (
+            "p.py:Train=1",
+            "cannot change 'Train' in 'p.py': it is a class",
+        ),
+        ("p.py:+NEW=1", "only values of Python files can be changed"),
+        ("p.py:NAME=x", "there is no param 'NAME' in 'p.py'"),
+    ] {
+        repo.exp(&format!("run -S {assignment}"))
+            .refused(128)
+            .says(message);
+    }
+    repo.write("p.py", "LR = 1\nTrain = {'epochs': 1}\nALL = {1, 2}\n");
+    repo.exp("run all")
+        .refused(128)
+        .says("the param 'ALL' of 'p.py' is a set");
+    repo.write("p.py", "LR = [1\n");
+    repo.exp("run some")
+        .refused(128)
+        .says("cannot parse 'p.py', line 1, column 6: the '[' is not closed");
+    repo.check();
 }

@@ -1,6 +1,6 @@
 //! `-S` beside DVC 2.58: the same assignments, the same files and the same `dvc.lock`.
 
-use super::{copy, dvc_ends};
+use super::{copy, dvc, dvc_ends};
 use crate::support::{TestRepo, oracle};
 
 const PIPELINE: &str = "\
@@ -89,4 +89,35 @@ fn assignments_write_what_dvc_writes() {
     repo.exp("run -S lr=1,2")
         .refused(128)
         .says("sweeps need a queue");
+}
+
+#[test]
+fn params_of_python_and_toml_files_are_locked_as_dvc_locks_them() {
+    let Some(three) = oracle("GIT_EXP_DVC3") else {
+        return;
+    };
+    let repo = TestRepo::project();
+    repo.write(
+        "dvc.yaml",
+        "stages:\n  some:\n    cmd: 'true'\n    params:\n    - p.py:\n      - a\n      - t\n      - t.0\n      - d.n.m\n      - \
+         Train\n      - Train.Inner.z\n      - Train.foo\n    - c.toml:\n      - train.opt\n      - l.0.x\n  \
+         all:\n    cmd: 'true'\n    params:\n    - p.py:\n    - c.toml:\n    - conf.json:\n",
+    )
+    .write(
+        "p.py",
+        "'''doc'''\na = 1\nb: float = 0.5\nt = (1, 2, (3,))\ns = \"x\" 'y'\nd = {\"k\": 1, \"n\": {\"m\": 1e-5}}\n\
+         class Train:\n    epochs = 3\n    class Inner:\n        z = 1\n    def __init__(self, x):\n        \
+         self.foo = x\n        self.foo = 5\ndef f():\n    z = 1\n",
+    )
+    .write(
+        "c.toml",
+        "lr = 1e-5\nbig = 1_000\n[train]\nbetas = [0.9, inf]\nopt.name = 'adam'\n[[l]]\nx = 0x1F\n",
+    )
+    .write("conf.json", "{\"c\": [1, 2.0, null], \"a\": {\"b\": 1e16}}");
+    repo.git("add .").success();
+    repo.git("commit -q -m 'created pipeline'").success();
+    let [ours, theirs] = ["ours", "theirs"].map(|who| copy(&repo, who));
+    ours.exp("run").success();
+    dvc(&three, &theirs, "repro");
+    assert_eq!(ours.read("dvc.lock"), theirs.read("dvc.lock"));
 }
