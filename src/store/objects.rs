@@ -60,7 +60,7 @@ impl<'s> Batch<'s> {
     }
 
     /// Ends the batch and returns the objects that no sync has reached: no ref may lead to them.
-    pub(crate) fn into_unsynced(self) -> Vec<ObjectId> {
+    pub fn into_unsynced(self) -> Vec<ObjectId> {
         self.written.into_inner().into_iter().collect()
     }
 

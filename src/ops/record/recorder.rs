@@ -231,6 +231,12 @@ impl Recording {
         self
     }
 
+    /// Objects of the tree that no sync has reached.
+    pub fn with_unsynced(mut self, unsynced: Vec<ObjectId>) -> Self {
+        self.unsynced = unsynced;
+        self
+    }
+
     /// What `-M` gave.
     pub fn with_message(mut self, message: Option<String>) -> Self {
         self.message = message;

@@ -27,12 +27,12 @@ impl Before<'_> {
     /// They stay until their stage runs, as in DVC's checkpoints: what `dvc.lock` says of them is there.
     pub fn onto(
         &self,
+        batch: &Batch<'_>,
         tree: ObjectId,
         written: &PathSet,
         lockfiles: &BTreeMap<String, String>,
         scanner: &mut Scanner,
     ) -> Result<ObjectId> {
-        let batch = Batch::new(self.store);
         let mut changes = match self.from {
             Some(from) => {
                 let mut written = written.clone();
@@ -41,7 +41,7 @@ impl Before<'_> {
             }
             None => {
                 let known = self.store.files_at(self.baseline, written)?.into_keys();
-                let mut changes = current(known.collect(), scanner, &batch)?;
+                let mut changes = current(known.collect(), scanner, batch)?;
                 for (path, text) in lockfiles {
                     changes.push(TreeChange {
                         path: self.store.tree_path(path).into_bytes(),
@@ -52,27 +52,27 @@ impl Before<'_> {
             }
         };
         changes.sort_by(|a, b| a.path.cmp(&b.path));
-        let tree = batch.tree(tree, &changes)?;
-        batch.sync()?;
-        Ok(tree)
+        batch.tree(tree, &changes)
     }
 
     /// Returns the files that training code reported, at or below `reported`: they belong to a run in which
     /// no stage has to run.
-    pub fn reported(&self, reported: &PathSet, scanner: &mut Scanner) -> Result<Vec<TreeChange>> {
+    pub fn reported(
+        &self,
+        batch: &Batch<'_>,
+        reported: &PathSet,
+        scanner: &mut Scanner,
+    ) -> Result<Vec<TreeChange>> {
         if let Some(from) = self.from {
             return self.files_of(from, reported);
         }
-        let batch = Batch::new(self.store);
         let mut files = Vec::new();
         for path in self.store.files_below(reported)? {
             if !self.store.is_ignored(&path.to_string(), false)? {
                 files.push(path);
             }
         }
-        let changes = current(files, scanner, &batch)?;
-        batch.sync()?;
-        Ok(changes)
+        current(files, scanner, batch)
     }
 
     fn files_of(&self, commit: ObjectId, paths: &PathSet) -> Result<Vec<TreeChange>> {

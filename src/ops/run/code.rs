@@ -23,7 +23,7 @@ const NAMED: usize = 5;
 
 /// Takes a snapshot of the code with the new texts of `edits`, by file, and says which untracked files are in it.
 pub fn snapshot(
-    store: &Store,
+    batch: &Batch<'_>,
     scanner: &mut Scanner,
     inputs: &Inputs,
     edits: &BTreeMap<String, String>,
@@ -31,7 +31,7 @@ pub fn snapshot(
     ignore_files: &[String],
     events: &mut dyn Events,
 ) -> Result<ObjectId> {
-    let batch = Batch::new(store);
+    let store = batch.store;
     let found = scanner.untracked(store, outputs, &declared(store, inputs))?;
     let files = &inputs.pipeline.files;
     let files: Vec<String> = files.iter().map(|file| store.tree_path(file)).collect();
@@ -59,19 +59,17 @@ pub fn snapshot(
     always.extend(inputs.pipeline.files.iter().cloned());
     always.extend(inputs.pipeline.data.iter().map(|it| it.path().to_owned()));
     scanner.take(always.iter().map(|file| store.tree_path(file)));
-    let tree = scanner.scan(&batch)?.tree;
+    let tree = scanner.scan(batch)?.tree;
     let mut changes = Vec::new();
     for (file, text) in edits {
         let path = store.tree_path(file).into_bytes();
-        let blob = scanner.blob(&batch, &path, text.as_bytes())?;
+        let blob = scanner.blob(batch, &path, text.as_bytes())?;
         changes.push(TreeChange {
             path,
             entry: Some((EntryKind::Blob, blob)),
         });
     }
-    let tree = batch.tree(tree, &changes)?;
-    batch.sync()?;
-    Ok(tree)
+    batch.tree(tree, &changes)
 }
 
 fn say(events: &mut dyn Events, what: &str, names: impl Iterator<Item = String>) {

@@ -37,6 +37,7 @@ use crate::pipeline::{Pipeline, Reach, Stage, paths};
 use crate::runner::Interrupts;
 use crate::store::Store;
 use crate::store::durable;
+use crate::store::objects::Batch;
 use crate::store::scan::{PathSet, Scanner};
 use crate::store::state::{Process, ResumePoint, Running};
 use carried::Before;
@@ -199,8 +200,10 @@ fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Res
     let ignored = ignore::outputs(store, stages.iter().flat_map(|stage| &stage.outs))?;
     let mut edits = std::mem::take(&mut data.edits);
     edits.extend(inputs.edits.clone());
+    // Synced with the first commit that leads to it: where nothing runs there may be none.
+    let batch = Batch::new(store);
     let tree = code::snapshot(
-        store,
+        &batch,
         &mut scanner,
         &inputs,
         &edits,
@@ -271,6 +274,7 @@ fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Res
         lock_files: &lock_files,
     };
     let tree = before.onto(
+        &batch,
         tree,
         &in_git(store, &inputs.pipeline),
         &inputs.lockfile_texts,
@@ -278,7 +282,7 @@ fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Res
     )?;
     let reported = reported::in_workspace(&project, &inputs.pipeline);
     let reported = PathSet::new(reported.iter().map(|path| store.tree_path(path)));
-    let reported = before.reported(&reported, &mut scanner)?;
+    let reported = before.reported(&batch, &reported, &mut scanner)?;
     let session = Session {
         store,
         project: &project,
@@ -298,6 +302,7 @@ fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Res
         lockfiles.clone(),
         &session.folder,
     )?
+    .with_unsynced(batch.into_unsynced())
     .with_message(options.message.clone())
     .with_files(inputs.param_data(), inputs.metric_files())
     .with_reported(reported)

@@ -9,6 +9,7 @@ use crate::ops::run::inputs::Inputs;
 use crate::ops::run::{Options, code, written_paths};
 use crate::store::Store;
 use crate::store::copy_tree::copy_tree;
+use crate::store::objects::Batch;
 use crate::store::resolve::Resolved;
 use crate::store::scan::{PathSet, Scanner};
 use crate::store::state::ResumePoint;
@@ -51,8 +52,9 @@ impl Source {
         let mut edits = std::mem::take(&mut data.edits);
         edits.extend(inputs.edits.clone());
         data.store(&cache, &project)?;
+        let batch = Batch::new(store);
         let tree = code::snapshot(
-            store,
+            &batch,
             &mut scanner,
             &inputs,
             &edits,
@@ -60,6 +62,7 @@ impl Source {
             &ignore_files,
             events,
         )?;
+        batch.sync()?;
         let cached = outs
             .filter(|out| out.cache)
             .map(|out| store.tree_path(&out.path));
