@@ -161,12 +161,14 @@ impl DirDigest {
 
 /// Reads to the end and returns the hashes of what was read. Errors are the reader's.
 pub fn read(mut reader: impl Read) -> io::Result<FileDigest> {
-    let mut buffer = vec![0; BUFFER];
+    // Not zeroed: of the many small files of a folder each would pay for all of it.
+    let mut buffer = Vec::with_capacity(BUFFER);
     let mut hasher = Hasher::default();
     loop {
-        let filled = fill(&mut reader, &mut buffer)?;
-        hasher.update(&buffer[..filled]);
-        if filled < buffer.len() {
+        buffer.clear();
+        (&mut reader).take(BUFFER as u64).read_to_end(&mut buffer)?;
+        hasher.update(&buffer);
+        if buffer.len() < BUFFER {
             return Ok(hasher.finish());
         }
     }
@@ -268,20 +270,6 @@ impl Hasher {
             size: self.size,
         }
     }
-}
-
-/// Fills `buffer` as far as the reader goes; less than all of it means the end.
-fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match reader.read(&mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }
 
 /// A list of flat objects as `json.dumps(…, sort_keys=True)` prints it; keys come sorted.
