@@ -7,6 +7,8 @@ pub mod print;
 pub mod read;
 mod resolve;
 mod scalar;
+#[cfg(test)]
+mod tests;
 
 pub use read::{Node, NodeKind, parse};
 pub(crate) use resolve::{int, value as plain_scalar};

@@ -57,6 +57,9 @@ pub(crate) fn value(text: &str) -> Result<Value, String> {
         Meaning::Bool => Value::Bool(text.starts_with(['t', 'T'])),
         Meaning::Int => int(text)?,
         Meaning::Float => float(text),
+        Meaning::Date if !date_exists(text) => {
+            return Err(format!("'{text}' is no date; put it in quotes"));
+        }
         Meaning::Text | Meaning::Date => Value::Str(text.to_owned()),
         Meaning::Merge | Meaning::ValueMark => {
             return Err(format!("'{text}' alone is no value; put it in quotes"));
@@ -183,6 +186,25 @@ fn is_time_stamp(text: &str) -> bool {
         }
     };
     parse() == Some("")
+}
+
+/// Whether the calendar and the clock have this date; its shape is right.
+fn date_exists(text: &str) -> bool {
+    let mut numbers = text
+        .split(|next: char| !next.is_ascii_digit())
+        .filter(|part| !part.is_empty())
+        .map(|part| part.parse::<u32>().unwrap_or(u32::MAX));
+    let mut next = || numbers.next().unwrap_or_default();
+    let (year, month, day) = (next(), next(), next());
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if is_leap => 29,
+        2 => 28,
+        _ => 31,
+    };
+    let is_day = year > 0 && (1..=12).contains(&month) && (1..=days).contains(&day);
+    is_day && next() < 24 && next() < 60 && next() < 60
 }
 
 /// Returns the integer that `text` is in decimal, `0b`, `0o` or `0x` notation.
