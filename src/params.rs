@@ -4,6 +4,7 @@
 
 mod assign;
 mod assignment;
+mod cast;
 mod file;
 mod json;
 mod python;

@@ -2,10 +2,11 @@
 //!
 //! `key=value` changes, `+key=value` adds, `++key=value` does either, `~key` removes. A value is
 //! `null`, `true`, a number, text, `'quoted text'`, `[a, list]` or `{a: mapping}`; a backslash makes
-//! the syntax characters `\ ( ) [ ] { } : = ,` and blanks ordinary. Several values at once
-//! (`lr=0.1,0.2`, `choice(…)`) ask for a sweep.
+//! the syntax characters `\ ( ) [ ] { } : = ,` and blanks ordinary. `int(…)`, `float(…)` and `bool(…)`
+//! convert, within lists and mappings too. Several values at once (`lr=0.1,0.2`, `choice(…)`) ask for
+//! a sweep.
 
-use super::DEFAULT_FILE;
+use super::{DEFAULT_FILE, cast};
 use crate::error::{Error, Result};
 use crate::value::{Key, Map, Value};
 use std::fmt;
@@ -146,6 +147,8 @@ enum Place {
     List,
     Map,
     Key,
+    /// Between the brackets of `int(…)` and the like.
+    Argument,
 }
 
 struct Parser {
@@ -179,7 +182,20 @@ impl Parser {
             Some('[') => self.list(depth),
             Some('{') => self.map(depth),
             Some(quote @ ('\'' | '"')) => self.quoted(quote).map(Value::Str),
-            _ => self.plain(place),
+            _ => self.plain(place, depth),
+        }
+    }
+
+    /// The value in `int(…)`, as that type; the bracket is taken.
+    fn cast(&mut self, function: &str, depth: usize) -> Result<Value, Wrong> {
+        let value = self.value(Place::Argument, depth + 1)?;
+        self.skip_blanks();
+        match self.next() {
+            Some(')') => cast::to(function, &value)
+                .ok_or_else(|| Wrong::Because(format!("'{function}' cannot take this value"))),
+            // one for each
+            Some(',') => Err(Wrong::Sweep),
+            _ => because("there is no ')'"),
         }
     }
 
@@ -271,7 +287,7 @@ impl Parser {
         }
     }
 
-    fn plain(&mut self, place: Place) -> Result<Value, Wrong> {
+    fn plain(&mut self, place: Place, depth: usize) -> Result<Value, Wrong> {
         let mut text = String::new();
         let mut escaped_until = 0;
         while let Some(next) = self.peek() {
@@ -280,6 +296,7 @@ impl Parser {
                 ']' => place == Place::List,
                 '}' => matches!(place, Place::Map | Place::Key),
                 ':' => place == Place::Key,
+                ')' => place == Place::Argument,
                 _ => false,
             };
             if is_end {
@@ -312,6 +329,9 @@ impl Parser {
                 '$' if self.peek() == Some('{') => return interpolation(),
                 '(' => {
                     return match text.trim_end() {
+                        function @ ("int" | "float" | "bool") if escaped_until == 0 => {
+                            self.cast(function, depth)
+                        }
                         "choice" | "range" | "interval" | "glob" | "sort" | "shuffle" | "tag" => {
                             Err(Wrong::Sweep)
                         }
@@ -374,6 +394,13 @@ fn typed(text: String) -> Result<Value, Wrong> {
         }
         _ => Value::Str(text),
     })
+}
+
+/// Returns the number that text is.
+pub(super) fn number(text: &str) -> Option<Value> {
+    let is_number =
+        |value: &Value| matches!(value, Value::Int(_) | Value::BigInt(_) | Value::Float(_));
+    typed(text.to_owned()).ok().filter(is_number)
 }
 
 /// Digits, single underscores between them.
@@ -493,8 +520,14 @@ mod tests {
         usage("lr='a", "the quote ' is not closed");
         usage("lr=[1", "there is no ']'");
         usage("lr=[1 [", "a '[' in the text; put the text in quotes");
+        usage("lr=int(x)", "'int' cannot take this value");
+        usage("lr=int(1", "there is no ')'");
         usage(
-            "lr=int(3)",
+            "lr=int(1) 2",
+            "'2' does not belong there; put the text in quotes",
+        );
+        usage(
+            "lr=str(3)",
             "'(' would call a function; put the text in quotes",
         );
         usage(
