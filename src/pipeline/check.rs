@@ -26,7 +26,7 @@ impl Spot {
     }
 
     /// An error about what stands there.
-    fn error(&self, what: impl AsRef<str>) -> Error {
+    pub fn error(&self, what: impl AsRef<str>) -> Error {
         match self.at {
             Some((line, column)) => read::error_at(&self.file, line, column, what.as_ref()),
             None => Error::refused(what.as_ref()),

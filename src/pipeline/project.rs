@@ -75,6 +75,21 @@ impl Project {
         outs.any(|out| out.path == folder)
     }
 
+    /// Refuses outputs that `.dvcignore` hides: `is_ignored` says of which paths that is so.
+    pub fn refuse_ignored(&self, is_ignored: impl Fn(&str) -> bool) -> Result<()> {
+        for (stage, place) in self.pipeline.stages.iter().zip(&self.placed) {
+            for (out, spot) in stage.outs.iter().zip(&place.outs) {
+                if is_ignored(&out.path) {
+                    let (path, name) = (&out.path, stage.address());
+                    return Err(spot.error(format!(
+                        "output '{path}' of stage '{name}' is ignored by '.dvcignore'"
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Checks that the files fit each other, and returns them as one.
     ///
     /// A file that training writes, DVCLive's, may be half written: it describes nothing then.

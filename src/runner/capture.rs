@@ -12,6 +12,7 @@ use crate::capture::{
 use crate::error::{Context, Error, Result};
 use crate::pipeline::{Output, paths};
 use crate::store::copy::copy_for_capture;
+use crate::store::dvc_ignore::DvcIgnore;
 use rustix::fs::{AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::HashMap;
@@ -19,6 +20,7 @@ use std::ffi::CStr;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Remembers what each output looked like when it was last captured.
@@ -32,6 +34,7 @@ pub struct Capturer {
     copied: u64,
     files: HashMap<String, Seen>,
     directories: HashMap<String, SeenDirectory>,
+    ignores: HashMap<String, Arc<DvcIgnore>>,
 }
 
 /// A file as it was when its bytes were read. Small: an output may be a folder of a million files.
@@ -63,6 +66,7 @@ impl Capturer {
             copied: 0,
             files: HashMap::new(),
             directories: HashMap::new(),
+            ignores: HashMap::new(),
         }
     }
 
@@ -215,7 +219,13 @@ impl Capturer {
             let known = self.directories.remove(path);
             let complete = known.is_none();
             let mut directory = known.unwrap_or_default();
+            if !self.ignores.contains_key(path) {
+                let ignore = DvcIgnore::above(&self.root, &full)?;
+                self.ignores.insert(path.to_owned(), Arc::new(ignore));
+            }
+            let ignore = self.ignores.get(path).cloned();
             let mut walk = DirectoryWalk {
+                ignore,
                 capturer: self,
                 now,
                 bytes,
@@ -318,6 +328,8 @@ impl Seen {
 
 /// One pass over an output directory.
 struct DirectoryWalk<'a> {
+    /// What DVC does not see in it.
+    ignore: Option<Arc<DvcIgnore>>,
     capturer: &'a mut Capturer,
     now: i128,
     bytes: &'a mut u64,
@@ -356,7 +368,14 @@ impl DirectoryWalk<'_> {
                 continue;
             };
             if target.is_dir() {
+                // as DVC: what lies behind a link to a folder is not in this one
+                if !link.is_dir() {
+                    continue;
+                }
                 let text = utf8(name, path)?;
+                if !known.directories.contains_key(name) && self.is_ignored(path, text, true) {
+                    continue;
+                }
                 let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
                 let below = rustix::fs::openat(&descriptor, name, flags, Mode::empty())?;
                 let (directory, last_pass) = known.directories.entry(name.into()).or_default();
@@ -384,6 +403,9 @@ impl DirectoryWalk<'_> {
                 last.settled = false;
             }
             let text = utf8(name, path)?;
+            if !known.files.contains_key(name) && self.is_ignored(path, text, false) {
+                continue;
+            }
             let file = rustix::fs::openat(
                 &descriptor,
                 name,
@@ -398,6 +420,11 @@ impl DirectoryWalk<'_> {
         }
         self.forget_gone(prefix, known, pass);
         Ok(())
+    }
+
+    fn is_ignored(&self, folder: &Path, name: &str, is_dir: bool) -> bool {
+        let ignore = self.ignore.as_ref();
+        ignore.is_some_and(|ignore| ignore.is_ignored(&folder.join(name), is_dir))
     }
 
     fn forget_gone(&mut self, prefix: &str, known: &mut SeenDirectory, pass: u32) {

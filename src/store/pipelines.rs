@@ -33,6 +33,7 @@ impl Store {
             sources,
         };
         walk.visit("")?;
+        walk.project.refuse_ignored(|path| walk.hides(path))?;
         walk.project.finish()
     }
 
@@ -222,6 +223,14 @@ impl Walk<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether `.dvcignore` files hide an output, or a folder above it.
+    fn hides(&self, path: &str) -> bool {
+        let is_folder = self.root.join(path).is_dir();
+        let mut above = paths::ancestors(path).skip(1);
+        self.ignore.is_ignored(&self.root.join(path), is_folder)
+            || above.any(|folder| self.ignore.is_ignored(&self.root.join(folder), true))
     }
 
     fn is_ignored(&mut self, path: &str, is_dir: bool) -> Result<bool> {

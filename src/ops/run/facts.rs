@@ -1,11 +1,12 @@
 //! What a stage reads, hashed once when it starts.
 
+use super::inputs::{self, Inputs};
 use crate::digest::{Format, PathDigest};
 use crate::error::{Error, Result};
 use crate::lockfile::{LockEntry, LockedHash, LockedPath, Lockfiles};
 use crate::ops::record::StageFacts;
 use crate::params::ParamsFile;
-use crate::pipeline::{Pipeline, Stage};
+use crate::pipeline::{ParamsDependency, Pipeline, Stage};
 use crate::store::Store;
 use crate::store::cache::Cache;
 use crate::store::scan::Scanner;
@@ -44,8 +45,11 @@ pub fn check(
                 )));
             }
         }
-        if !stage.frozen {
-            locked_params(stage, params)?;
+        for dependency in stage.params.iter().filter(|_| !stage.frozen) {
+            // what another stage writes is there when this one starts
+            if pipeline.writer_of(&dependency.file).is_none() {
+                selected(stage, dependency, params.get(&dependency.file))?;
+            }
         }
         for output in &stage.outs {
             if let Some(file) = in_the_way(project, &output.path) {
@@ -75,12 +79,13 @@ fn in_the_way<'p>(project: &Path, path: &'p str) -> Option<&'p str> {
         .find(|folder| fs_err::metadata(project.join(folder)).is_ok_and(|stat| !stat.is_dir()))
 }
 
-/// Reads and hashes what the stage reads. A dependency that is not there has no content.
+/// Reads and hashes what the stage reads. A dependency that is not there has no content, and params
+/// that another stage has not written yet are left out.
 pub fn collect(
     project: &Path,
     cache: &Cache,
     stage: &Stage,
-    params: &IndexMap<String, ParamsFile>,
+    inputs: &Inputs,
     lockfiles: &Lockfiles,
     format: Format,
 ) -> Result<StageFacts> {
@@ -102,7 +107,7 @@ pub fn collect(
     let entry = LockEntry {
         cmd: Some(stage.cmd.to_value()),
         deps,
-        params: locked_params(stage, params)?,
+        params: locked_params(project, stage, inputs)?,
         ..LockEntry::default()
     };
     Ok(StageFacts {
@@ -126,29 +131,47 @@ pub fn locked(digest: &PathDigest, before: Option<&LockedHash>, format: Format) 
     }
 }
 
-fn locked_params(
-    stage: &Stage,
-    params: &IndexMap<String, ParamsFile>,
-) -> Result<IndexMap<String, Map>> {
+/// Returns the params that a stage reads: those of the start, and those that another stage has written
+/// as they are now.
+fn locked_params(project: &Path, stage: &Stage, inputs: &Inputs) -> Result<IndexMap<String, Map>> {
     let mut locked = IndexMap::new();
     for dependency in &stage.params {
         let file = &dependency.file;
-        let Some(parsed) = params.get(file) else {
-            return Err(Error::missing(format!(
-                "params file '{file}' of stage '{}' does not exist",
-                stage.address()
-            )));
+        let values = match inputs.pipeline.writer_of(file) {
+            None => selected(stage, dependency, inputs.params.get(file))?,
+            Some(_) => {
+                let text = inputs::read_optional(&project.join(file))?;
+                let made = text.map(|text| ParamsFile::parse(file, text.as_bytes()));
+                match selected(stage, dependency, made.transpose()?.as_ref()) {
+                    Ok(values) => values,
+                    // not there yet
+                    Err(_) => continue,
+                }
+            }
         };
-        let mut selection = parsed.select(dependency.keys.as_deref())?;
-        if !selection.missing.is_empty() {
-            let (names, stage) = (selection.missing.join("', '"), stage.address());
-            return Err(Error::missing(format!(
-                "params '{names}' of stage '{stage}' are not in '{file}'"
-            )));
-        }
-        selection.values.sort_keys();
-        let values = selection.values;
         locked.insert(stage.written(file).to_owned(), values);
     }
     Ok(locked)
+}
+
+fn selected(
+    stage: &Stage,
+    dependency: &ParamsDependency,
+    parsed: Option<&ParamsFile>,
+) -> Result<Map> {
+    let (file, stage) = (&dependency.file, stage.address());
+    let Some(parsed) = parsed else {
+        return Err(Error::missing(format!(
+            "params file '{file}' of stage '{stage}' does not exist"
+        )));
+    };
+    let mut selection = parsed.select(dependency.keys.as_deref())?;
+    if !selection.missing.is_empty() {
+        let names = selection.missing.join("', '");
+        return Err(Error::missing(format!(
+            "params '{names}' of stage '{stage}' are not in '{file}'"
+        )));
+    }
+    selection.values.sort_keys();
+    Ok(selection.values)
 }

@@ -117,13 +117,12 @@ impl Judge<'_> {
     }
 
     fn facts(&self, stage: &Stage, foreseen: &Foreseen<'_>) -> Result<StageFacts> {
-        let (params, lockfiles) = (&self.inputs.params, self.lockfiles);
         let mut facts = facts::collect(
             self.project,
             self.cache,
             stage,
-            params,
-            lockfiles,
+            self.inputs,
+            self.lockfiles,
             self.format,
         )?;
         for dep in &stage.deps {

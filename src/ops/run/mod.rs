@@ -197,6 +197,7 @@ fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Res
         // Where HEAD is not its baseline, git may not track what the checkpoint has.
         scanner.take_tree(from.checkpoint)?;
     }
+    make_folders(&project, &stages)?;
     let ignored = ignore::outputs(store, stages.iter().flat_map(|stage| &stage.outs))?;
     let mut edits = std::mem::take(&mut data.edits);
     edits.extend(inputs.edits.clone());
@@ -382,6 +383,19 @@ fn in_git(store: &Store, pipeline: &Pipeline) -> PathSet {
     let outs = pipeline.stages.iter().flat_map(|stage| &stage.outs);
     let in_git = outs.filter(|out| !out.cache);
     PathSet::new(in_git.map(|out| store.tree_path(&out.path)))
+}
+
+/// Makes the folders of outputs, whose '.gitignore' is to be there before the first stage starts.
+fn make_folders(project: &Path, stages: &[&Stage]) -> Result<()> {
+    let run = stages.iter().filter(|stage| !stage.frozen);
+    let outs = run.flat_map(|stage| &stage.outs).filter(|out| out.cache);
+    for out in outs {
+        if let Some(folder) = project.join(&out.path).parent() {
+            fs_err::create_dir_all(folder)
+                .context(|| format!("cannot make the folder of output '{}'", out.path))?;
+        }
+    }
+    Ok(())
 }
 
 fn folders_of_outputs(project: &Path, stages: &[&Stage]) -> BTreeSet<PathBuf> {

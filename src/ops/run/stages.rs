@@ -232,6 +232,17 @@ impl Stages<'_> {
                 self.shown(stage)
             )));
         }
+        let params = &found.facts.entry.params;
+        let mut files = stage.params.iter().map(|params| &params.file);
+        if let (true, Some(file)) = (
+            is_needed,
+            files.find(|file| !params.contains_key(stage.written(file))),
+        ) {
+            return Err(Error::missing(format!(
+                "'{file}' has no params of stage '{}'",
+                self.shown(stage)
+            )));
+        }
         Ok(found)
     }
 }
