@@ -21,6 +21,7 @@ mod cli;
 mod completion;
 mod concurrent;
 mod consistent;
+mod corpus;
 mod crash;
 mod data;
 mod diff;
