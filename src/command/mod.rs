@@ -23,6 +23,7 @@ pub mod show;
 pub mod stage;
 pub mod status;
 pub mod undo;
+pub mod visiting;
 
 use clap::{Command, CommandFactory};
 

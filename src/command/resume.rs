@@ -1,11 +1,12 @@
 //! `git exp resume`.
 
-use super::run::{reach, say};
+use super::run::say;
+use super::visiting::Visiting;
 use crate::cli::Context;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::ops::resume;
-use crate::ops::run::{OnFailure, Options};
+use crate::ops::run::Options;
 use crate::runner::program;
 use std::ffi::OsString;
 
@@ -47,25 +48,15 @@ pub struct Args {
     /// Replace unsaved code and params too, after saving them for 'git exp undo'; run stages that did not change too; replace an experiment of the same name
     #[arg(short, long)]
     force: bool,
-    /// Run stages even if the run cache has what an earlier run of them with the same inputs wrote
-    #[arg(long)]
-    no_run_cache: bool,
     /// Use this as the message of the checkpoints
     #[arg(short = 'M', long, value_name = "text")]
     message: Option<String>,
-    /// Run the named stages only, not what they depend on
-    #[arg(short, long)]
-    single_item: bool,
-    /// Run the named stages and all that depend on them
-    #[arg(long, conflicts_with = "single_item")]
-    downstream: bool,
-    /// Say what would run, and change nothing
-    #[arg(long)]
-    dry: bool,
+    /// Which stages, and why they run
+    #[command(flatten)]
+    visiting: Visiting,
     /// Go on answering training whose run was killed
     #[arg(long, conflicts_with_all = [
-        "revision", "targets", "name", "set_param", "force", "message", "single_item",
-        "downstream", "dry", "no_run_cache",
+        "revision", "targets", "name", "set_param", "force", "message", "Visiting",
     ])]
     attach: bool,
 }
@@ -81,28 +72,12 @@ pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
         words.push("--take-over".into());
         return become_run(&words);
     }
-    if args.targets.is_empty() && (args.single_item || args.downstream) {
-        return Err(Error::usage(
-            "'--single-item' and '--downstream' need a stage",
-        ));
-    }
     let options = Options {
-        folder: None,
-        reach: reach(args.single_item, args.downstream),
-        targets: args.targets.clone(),
         name: args.name.clone(),
         force: args.force,
-        run_cache: !args.no_run_cache,
-        force_downstream: false,
-        allow_missing: false,
-        pull: false,
-        on_failure: OnFailure::Stop,
-        ask: None,
         message: args.message.clone(),
-        reset: false,
         set_params: args.set_param.clone(),
-        dry: args.dry,
-        from: None,
+        ..args.visiting.options(&args.targets)
     };
     let mut events = |event: Event| say(out, event);
     let revision = args.revision.as_deref();
@@ -117,15 +92,9 @@ pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
 impl Args {
     /// Returns what the run has to know of what was typed here.
     fn words(self) -> impl Iterator<Item = OsString> {
-        let flags = [
-            (self.force, "--force"),
-            (self.single_item, "--single-item"),
-            (self.downstream, "--downstream"),
-            (self.dry, "--dry"),
-            (self.no_run_cache, "--no-run-cache"),
-        ];
-        let set = flags.into_iter().filter(|(is_set, _)| *is_set);
-        let flags = set.map(|(_, word)| word.to_owned());
+        let force = self.force.then_some("--force");
+        let flags = force.into_iter().chain(self.visiting.words());
+        let flags = flags.map(str::to_owned).collect::<Vec<_>>().into_iter();
         let with = |option: &'static str| move |value: String| format!("{option}={value}");
         flags
             .chain(self.name.into_iter().map(with("--name")))

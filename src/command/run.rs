@@ -1,13 +1,16 @@
 //! `git exp run`.
 
+use super::comparing::Rounding;
+use super::visiting::Visiting;
 use crate::cli::Context;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events};
 use crate::id::{ObjectId, short};
-use crate::ops::run::{self, Isolation, OnFailure, Options, Report};
-use crate::pipeline::Reach;
+use crate::ops;
+use crate::ops::run::{self, Isolation, Options, Report};
+use crate::store::Store;
 use crate::ui::out::Out;
-use crate::ui::{reasons, shell};
+use crate::ui::{diff, reasons, shell};
 use std::path::PathBuf;
 
 /// Run the pipeline and save checkpoints
@@ -63,24 +66,18 @@ pub struct Args {
     /// Run stages that did not change too, and replace an experiment of the same name
     #[arg(short, long)]
     force: bool,
-    /// Run stages even if the run cache has what an earlier run of them with the same inputs wrote
-    #[arg(long)]
-    no_run_cache: bool,
     /// Use this as the message of the checkpoints
     #[arg(short = 'M', long, value_name = "text")]
     message: Option<String>,
     /// Start anew from HEAD: checkpoint outputs are removed first
     #[arg(long)]
     reset: bool,
-    /// Run the named stages only, not what they depend on
+    /// Which stages, and why they run
+    #[command(flatten)]
+    visiting: Visiting,
+    /// Show the metrics when the run is over
     #[arg(short, long)]
-    single_item: bool,
-    /// Run the named stages and all that depend on them
-    #[arg(long, conflicts_with = "single_item")]
-    downstream: bool,
-    /// Say what would run and why, and change nothing
-    #[arg(long)]
-    dry: bool,
+    metrics: bool,
     /// Run in a worktree of its own, which goes when the run is over; the workspace stays as it is
     #[arg(long)]
     temp: bool,
@@ -113,57 +110,54 @@ pub struct Args {
 pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
     if args.take_over {
         let store = ctx.store()?;
-        return present(&ctx.out, |events| run::attach(store, events));
-    }
-    if args.targets.is_empty() && (args.single_item || args.downstream) {
-        return Err(Error::usage(
-            "'--single-item' and '--downstream' need a stage",
-        ));
+        return finish(present(&ctx.out, |events| run::attach(store, events))?);
     }
     let options = Options {
-        folder: None,
-        reach: reach(args.single_item, args.downstream),
-        targets: args.targets,
         name: args.name,
         force: args.force,
-        run_cache: !args.no_run_cache,
-        force_downstream: false,
-        allow_missing: false,
-        pull: false,
-        on_failure: OnFailure::Stop,
-        ask: None,
         message: args.message,
         reset: args.reset,
         set_params: args.set_param,
-        dry: args.dry,
         from: args.from,
+        ..args.visiting.options(&args.targets)
     };
     let store = ctx.store()?;
-    if args.temp {
+    let report = if args.temp {
         let isolation = Isolation {
             revision: args.rev,
             copy_paths: args.copy_paths,
         };
-        return present(&ctx.out, |events| {
+        present(&ctx.out, |events| {
             run::run_isolated(store, &options, &isolation, events)
-        });
+        })?
+    } else {
+        present(&ctx.out, |events| run::run(store, &options, events))?
+    };
+    if args.metrics {
+        show_metrics(store, &ctx.out, &report)?;
     }
-    present(&ctx.out, |events| run::run(store, &options, events))
-}
-
-/// Returns how far from the named stages a run goes.
-pub(super) fn reach(single_item: bool, downstream: bool) -> Reach {
-    match (single_item, downstream) {
-        (true, _) => Reach::Single,
-        (_, true) => Reach::Downstream,
-        _ => Reach::Upstream,
-    }
+    finish(report)
 }
 
 /// Shows a run while it happens, and what it came to.
-fn present(out: &Out, operation: impl FnOnce(&mut dyn Events) -> Result<Report>) -> Result<()> {
+fn present(out: &Out, operation: impl FnOnce(&mut dyn Events) -> Result<Report>) -> Result<Report> {
     let report = operation(&mut |event| say(out, event))?;
     summarise(out, &report);
+    Ok(report)
+}
+
+/// Shows the metrics of the experiment that ran.
+fn show_metrics(store: &Store, out: &Out, report: &Report) -> Result<()> {
+    let (Some(tip), Some(name)) = (report.tip, &report.experiment) else {
+        return Ok(());
+    };
+    let digits = Rounding { precision: None }.digits();
+    let metrics = [(name.clone(), ops::metrics::of(store, tip, name)?)];
+    out.report(&diff::metrics_table(&metrics, true, digits, false))
+}
+
+/// Ends the command as the run ended.
+fn finish(report: Report) -> Result<()> {
     match report.failure {
         None => Ok(()),
         Some(failure) => {

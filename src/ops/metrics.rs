@@ -74,6 +74,11 @@ pub fn show(store: &Store, selection: &Selection) -> Result<Report> {
     Ok(report)
 }
 
+/// Reads the metrics of one commit; `name` is what it is called in messages.
+pub fn of(store: &Store, commit: ObjectId, name: &str) -> Result<Files> {
+    diff::files(store, name, Some(commit), Subject::Metrics, &[])
+}
+
 /// Lists the commits with all the names that were asked for, joined by commas as DVC does, else their ids.
 fn commits(store: &Store, selection: &Selection) -> Result<IndexMap<ObjectId, String>> {
     let mut names: IndexMap<ObjectId, Vec<String>> = IndexMap::new();

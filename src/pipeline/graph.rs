@@ -108,6 +108,15 @@ pub(super) fn walk(edges: &[Vec<usize>], starts: impl IntoIterator<Item = usize>
     Walk::Order(order)
 }
 
+/// Adds to edges the way back: what is connected is then what can be reached.
+pub(super) fn both_ways(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    let mut both = reversed(edges);
+    for (all, more) in both.iter_mut().zip(edges) {
+        all.extend(more);
+    }
+    both
+}
+
 /// Turns edges around, each list in the order of the file.
 pub(super) fn reversed(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let mut reversed = vec![Vec::new(); edges.len()];

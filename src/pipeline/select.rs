@@ -17,6 +17,10 @@ pub enum Reach {
     Single,
     /// The targets and everything that depends on them (`--downstream`).
     Downstream,
+    /// The targets and everything that is connected with them (`-p`).
+    Pipelines,
+    /// Every stage of every file, whatever the targets (`-P`).
+    All,
 }
 
 impl Pipeline {
@@ -31,27 +35,45 @@ impl Pipeline {
     /// Returns the stages that `targets` reach, dependencies first; without targets as [`Pipeline::order`].
     ///
     /// A target is the name of a stage or of a group in the `dvc.yaml` where the user stands,
-    /// `dir/dvc.yaml:name`, or `dir/dvc.yaml` for all of it. An unknown one is an error that offers the
-    /// nearest name.
+    /// `dir/dvc.yaml:name`, `dir/dvc.yaml` for all of it, or `dir/` for all in that folder. An unknown
+    /// one is an error that offers the nearest name.
     pub fn select(&self, targets: &[String], reach: Reach) -> Result<Vec<&Stage>> {
         let all = graph::dependencies(&self.stages);
         let mut wanted = vec![false; self.stages.len()];
-        for position in self.meant(targets)? {
-            wanted[position] = true;
+        if reach != Reach::All {
+            for position in self.meant(targets)? {
+                wanted[position] = true;
+            }
         }
         let starts = |wanted: &[bool]| -> Vec<usize> {
             (0..wanted.len()).filter(|&stage| wanted[stage]).collect()
         };
+        let followed = || {
+            let mut followed = all.clone();
+            for (edges, stage) in followed.iter_mut().zip(&self.stages) {
+                if stage.frozen {
+                    edges.clear();
+                }
+            }
+            followed
+        };
         match reach {
             Reach::Single => {}
-            Reach::Upstream => {
-                let mut followed = all.clone();
-                for (edges, stage) in followed.iter_mut().zip(&self.stages) {
-                    if stage.frozen {
-                        edges.clear();
+            Reach::All => wanted.fill(true),
+            Reach::Upstream => mark(&followed(), &starts(&wanted), &mut wanted),
+            Reach::Pipelines => {
+                let mut edges = graph::both_ways(&followed());
+                // stages that read the same added data belong together
+                for data in &self.data {
+                    let stages = 0..self.stages.len();
+                    let readers: Vec<usize> =
+                        stages.filter(|&n| reads(&self.stages[n], data)).collect();
+                    for pair in readers.windows(2) {
+                        edges[pair[0]].push(pair[1]);
+                        edges[pair[1]].push(pair[0]);
                     }
                 }
-                mark(&followed, &starts(&wanted), &mut wanted);
+                mark(&edges, &starts(&wanted), &mut wanted);
             }
             Reach::Downstream => {
                 for data in self
@@ -63,7 +85,7 @@ impl Pipeline {
                         *wanted |= reads(stage, data);
                     }
                 }
-                mark(&graph::reversed(&all), &starts(&wanted), &mut wanted);
+                mark(&graph::reversed(&followed()), &starts(&wanted), &mut wanted);
             }
         }
         // parse refuses cycles; a pipeline made by hand that has one keeps the order of the file
@@ -89,6 +111,9 @@ impl Pipeline {
     fn is_target(&self, data: &DataFile, targets: &[String]) -> bool {
         targets.iter().any(|typed| {
             let target = Target::parse(typed);
+            if let Some(folder) = self.folder_of(typed) {
+                return paths::is_within(data.path(), &folder);
+            }
             let file = target.file.filter(|_| target.name.is_none());
             file.is_some_and(|file| {
                 paths::join(&self.folder, file).is_ok_and(|file| file == data.path())
@@ -144,12 +169,33 @@ impl Pipeline {
         }
     }
 
+    /// Returns the folder that a target with a slash at its end means.
+    fn folder_of(&self, typed: &str) -> Option<String> {
+        let folder = typed
+            .strip_suffix('/')
+            .filter(|typed| !typed.contains(':'))?;
+        paths::join(&self.folder, folder).ok()
+    }
+
     fn in_file(&self, file: &str) -> Vec<usize> {
         let stages = 0..self.stages.len();
         stages.filter(|&n| self.stages[n].file == file).collect()
     }
 
     fn named(&self, typed: &str) -> Result<Vec<usize>> {
+        if let Some(folder) = self.folder_of(typed) {
+            let stages = 0..self.stages.len();
+            let inside = |stage: &Stage| paths::is_within(&stage.file, &folder);
+            let found: Vec<usize> = stages.filter(|&n| inside(&self.stages[n])).collect();
+            if !found.is_empty()
+                || self
+                    .data
+                    .iter()
+                    .any(|data| paths::is_within(data.path(), &folder))
+            {
+                return Ok(found);
+            }
+        }
         let target = Target::parse(typed);
         let file = match target.file {
             None => self.own_file(),
@@ -337,6 +383,13 @@ stages:
             chosen(&pipeline, &["top"], Reach::Downstream),
             "top left report"
         );
+        assert_eq!(
+            chosen(&pipeline, &["right"], Reach::Pipelines),
+            "top left make right report"
+        );
+        assert_eq!(chosen(&pipeline, &["free"], Reach::Pipelines), "free");
+        assert_eq!(chosen(&pipeline, &["nowhere"], Reach::All), all);
+        assert_eq!(chosen(&pipeline, &["./"], Reach::Single), all);
     }
 
     #[test]
@@ -346,6 +399,9 @@ stages:
             chosen(&pipeline, &["report"], Reach::Upstream),
             "top left right report"
         );
+        // nor are those on both sides of it one pipeline
+        assert_eq!(chosen(&pipeline, &["make"], Reach::Pipelines), "make");
+        assert_eq!(chosen(&pipeline, &["make"], Reach::Downstream), "make");
         let right = pipeline.stage("right").unwrap();
         assert!(pipeline.dependencies_of(right).is_empty());
         let report = pipeline.stage("report").unwrap();

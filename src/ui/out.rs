@@ -144,6 +144,24 @@ impl Out {
     }
 }
 
+/// Asks a question on standard error; the answer comes from standard input, whose end means no.
+pub fn confirm(question: &str) -> Result<bool> {
+    let mut answer = String::new();
+    loop {
+        let mut stderr = std::io::stderr().lock();
+        let _ = stderr.write_all(format!("{question} [y/n] ").as_bytes());
+        answer.clear();
+        let read = std::io::stdin().read_line(&mut answer);
+        let read = read.context(|| "cannot read the answer".to_owned())?;
+        match answer.trim() {
+            "y" | "Y" | "yes" => return Ok(true),
+            "n" | "N" | "no" => return Ok(false),
+            _ if read == 0 => return Ok(false),
+            _ => {}
+        }
+    }
+}
+
 fn may_have_colour(stream: &impl IsTerminal) -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     stream.is_terminal()

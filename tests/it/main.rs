@@ -61,5 +61,6 @@ mod tutorial;
 mod undo;
 mod untouched;
 mod unwatched;
+mod visiting;
 mod waiting;
 mod why;

@@ -226,7 +226,8 @@ hint: use --force to replace it, or --name to choose another name
     repo.exp("resume calm -S rl=1").refused(128);
     repo.exp("resume calm -S lr").refused(129);
     repo.exp("resume calm nowhere").refused(128);
-    repo.exp("resume calm --single-item").refused(129);
+    repo.exp("resume calm --single-item --downstream")
+        .refused(129);
     repo.exp("resume --frobnicate").refused(129);
     assert_eq!(repo.read("model.pt"), before);
     assert_eq!(repo.ask("for-each-ref refs/git-exp"), "");

@@ -59,8 +59,11 @@ pub fn three_stages() -> TestRepo {
 
 /// What a run, or one with `--dry`, says of each stage.
 pub fn stages(said: &str) -> String {
-    let is_about_a_stage =
-        |line: &&str| line.starts_with("Running stage '") || line.starts_with("Stage '");
+    let is_about_a_stage = |line: &&str| {
+        ["Running stage '", "Stage '", "Verifying outputs"]
+            .iter()
+            .any(|start| line.starts_with(start))
+    };
     let lines: Vec<&str> = said.lines().filter(is_about_a_stage).collect();
     lines.join("\n")
 }

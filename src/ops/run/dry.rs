@@ -97,7 +97,7 @@ impl Dry<'_> {
                     events.emit(Event::StageRestored { stage: name, why });
                     continue;
                 }
-                (Course::Verify, _) => {
+                (Course::Verify(_), _) => {
                     events.emit(Event::StageVerified { stage: name, why });
                     continue;
                 }

@@ -30,8 +30,8 @@ pub enum Course<'s> {
     Pass,
     /// These outputs come from the cache.
     CheckOut(Vec<Restorable<'s>>),
-    /// It is frozen, and its outputs are recorded as they are.
-    Verify,
+    /// It is frozen: these outputs come from the cache, and all are recorded as they are then.
+    Verify(Vec<Restorable<'s>>),
     /// It runs.
     Run,
 }
@@ -82,7 +82,7 @@ impl Judge<'_> {
         let course = match stage.frozen {
             true => {
                 facts = self.facts(stage, foreseen)?;
-                Course::Verify
+                Course::Verify(self.recorded_outputs(stage))
             }
             false => Course::Run,
         };
@@ -109,11 +109,24 @@ impl Judge<'_> {
                 }
             }
         }
-        found.retain(|(_, hash)| {
-            let missing = self.cache.missing(hash.format, &hash.md5);
-            missing.is_ok_and(|missing| missing.is_empty())
-        });
+        found.retain(|(_, hash)| self.is_here(hash));
         Ok(found)
+    }
+
+    /// Returns the outputs of the stage that `dvc.lock` and the cache have.
+    fn recorded_outputs<'s>(&self, stage: &'s Stage) -> Vec<Restorable<'s>> {
+        let entry = self.lockfiles.entry(stage);
+        let cached = stage.outs.iter().filter(|output| output.cache);
+        let recorded = cached.filter_map(|output| {
+            let locked = entry?.out(stage.written(&output.path))?;
+            Some((output, locked.hash.clone()?))
+        });
+        recorded.filter(|(_, hash)| self.is_here(hash)).collect()
+    }
+
+    fn is_here(&self, hash: &LockedHash) -> bool {
+        let missing = self.cache.missing(hash.format, &hash.md5);
+        missing.is_ok_and(|missing| missing.is_empty())
     }
 
     fn facts(&self, stage: &Stage, foreseen: &Foreseen<'_>) -> Result<StageFacts> {

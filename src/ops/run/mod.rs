@@ -166,7 +166,13 @@ fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Res
             .hint("git exp stage add --name <name> <command>"));
     }
     let cache = store.cache()?;
-    let mut data = Data::look(store, &cache, &inputs, &files, &stages)?;
+    // Whoever allows that data is missing needs none of it.
+    let readers = if options.allow_missing {
+        &[]
+    } else {
+        &stages[..]
+    };
+    let mut data = Data::look(store, &cache, &inputs, &files, readers)?;
     let outputs = written_paths(store, &project, &inputs);
     let mut scanner = Scanner::new(store, outputs.clone())?;
     facts::check(

@@ -170,7 +170,8 @@ impl Stages<'_> {
                 self.log.open();
                 runner.events.emit(Event::StageStarts { stage: name, why });
             }
-            Course::Verify => {
+            Course::Verify(outputs) => {
+                self.restorer.check_out(&outputs, runner.events)?;
                 runner
                     .events
                     .emit(Event::StageVerified { stage: name, why });
@@ -223,7 +224,7 @@ impl Stages<'_> {
                 found = verdict()?;
             }
         }
-        let is_needed = matches!(found.course, Course::Run | Course::Verify);
+        let is_needed = matches!(found.course, Course::Run | Course::Verify(_));
         let mut deps = found.facts.entry.deps.iter();
         if let (true, Some(dep)) = (is_needed, deps.find(|dep| dep.hash.is_none())) {
             return Err(Error::missing(format!(

@@ -4,6 +4,7 @@
 //! a reason where `GIT_EXP_DVC2` or `GIT_EXP_DVC3` is not set.
 
 mod assign;
+mod cases;
 mod hand_over;
 mod ours;
 mod runs;
