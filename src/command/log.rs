@@ -20,6 +20,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Of a long log the beginning and the newest part are kept, at least a mebibyte of each; what is left
 /// out between them is counted.
 ///
+/// A run's output passes through a process of its own on its way to where it was meant for; it outlives
+/// the run where training does. On a terminal, stages have a pseudo-terminal of the same size in place
+/// of the terminal itself, for output only.
+///
 /// A log is kept as long as its experiment, renamed or not, and goes with 'git exp gc'. Nothing is
 /// kept where exp.log is false.
 #[derive(Debug, clap::Parser)]

@@ -317,6 +317,29 @@ fn data_comes_from_the_cache_or_by_name() {
 }
 
 #[test]
+fn a_folder_has_its_own_pipeline_and_data_files_their_data() {
+    let repo = TestRepo::project();
+    repo.write("sub/data.dvc", "outs:\n- md5: 5d41402abc4b2a76b9719d911017c592\n  size: 5\n  hash: md5\n  path: data\n")
+        .write("sub/.gitignore", "/data\n/model\n")
+        .write("sub/data", "hello")
+        .write(".dvc/cache/files/md5/5d/41402abc4b2a76b9719d911017c592", "hello")
+        .write("sub/dvc.yaml", "stages:\n  s:\n    cmd: tr a-z A-Z < data > model\n    deps:\n    - data\n    outs:\n    - model\n")
+        .write("dvc.yaml", "stages:\n  other:\n    cmd: exit 1\n");
+    repo.git("add .").success();
+    repo.git("commit -qm one").success();
+    let before = workspace(&repo);
+    repo.sh("cd sub && git exp run --temp -n away s").success();
+    assert_eq!(workspace(&repo), before);
+    let lock = in_tip(&repo, "away", "sub/dvc.lock").unwrap();
+    assert!(lock.contains("path: model"), "{lock}");
+    // Its lockfile comes along, and what it wrote.
+    repo.exp("apply away").success();
+    let again = repo.sh("cd sub && git exp run --temp -n again s").success();
+    again.prints("Stage 's' didn't change, skipping");
+    nothing_is_left(&repo);
+}
+
+#[test]
 fn works_from_a_linked_worktree_and_below_a_folder() {
     let repo = TestRepo::empty();
     repo.write("proj/.dvc/config", "")

@@ -181,6 +181,14 @@ impl Temporary {
         Store::open_linked(&self.top(), &self.folder()?)
     }
 
+    /// Opens it for a run that says how far it is as `store` does.
+    pub fn open_for(&self, store: &Store) -> Result<Store> {
+        Ok(Store {
+            progress: store.progress.clone(),
+            ..self.open()?
+        })
+    }
+
     /// Returns the folder of the project in it, as git knows it only.
     fn folder(&self) -> Result<String> {
         let marker = self.place().git_dir.join(MARKER);

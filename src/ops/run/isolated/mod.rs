@@ -66,7 +66,7 @@ fn run_in(
     copies: &Copies,
     events: &mut dyn Events,
 ) -> Result<Report> {
-    let own = made.open()?;
+    let own = made.open_for(store)?;
     source.bring_outputs(store, &own)?;
     copies.make(&made.top())?;
     own.set_resume_point(source.point.as_ref())?;
@@ -74,7 +74,8 @@ fn run_in(
     let inputs = Inputs::read(&own, options)?;
     let stages = inputs.pipeline.select(&options.targets, options.reach)?;
     data::check_out(&own, source.tree, &inputs.pipeline, &stages)?;
-    for stage in &stages {
+    let may_be_missing = options.allow_missing || options.pull;
+    for stage in stages.iter().filter(|_| !may_be_missing) {
         for dep in &stage.deps {
             let pipeline = &inputs.pipeline;
             if pipeline.writer_of(dep).is_none() && pipeline.data_of(dep).is_none() {
