@@ -1,6 +1,7 @@
 //! One state of the project, by what a user types for it: `workspace`, or a revision.
 
 use super::collect::declared::{self, Part};
+use super::collect::known_files;
 use super::collect::source::{Commit, Memo, Source, Workspace};
 use crate::error::{Context, Error, Result};
 use crate::id::ObjectId;
@@ -70,10 +71,7 @@ pub fn open<T>(
         Some(commit) => {
             return visit(&Commit::new(store, store.tree_of(commit)?, &mut memo)?);
         }
-        None => match store.head()?.commit {
-            Some(head) => Commit::new(store, store.tree_of(head)?, &mut memo)?.project_files()?,
-            None => Vec::new(),
-        },
+        None => known_files(store, &mut memo)?,
     };
     visit(&Workspace::new(store.project()?, known))
 }

@@ -179,6 +179,18 @@ fn an_isolated_run_starts_where_one_stands() {
 }
 
 #[test]
+fn what_was_never_committed_is_shown_after_a_run() {
+    let repo = project();
+    repo.write(
+        "new/dvc.yaml",
+        "stages:\n  new: {cmd: 'cp ../train/extra.json m.json', metrics: [m.json: {cache: false}]}\n",
+    );
+    repo.exp("run new/dvc.yaml -n new").success();
+    repo.exp("metrics show").success().prints("new/m.json");
+    repo.check();
+}
+
+#[test]
 fn files_are_found_as_dvc_finds_them() {
     let repo = project();
     repo.exp("stage list --all --name-only")

@@ -123,12 +123,27 @@ fn workspace(
     memo: &mut Memo,
     param_deps: bool,
 ) -> Result<Row> {
-    // Pipelines below the root are found in HEAD: walking a work tree full of data is not instant.
-    let known = match store.head()?.commit {
+    let known = known_files(store, memo)?;
+    declared::row(store, &Workspace::new(project, known), param_deps)
+}
+
+/// Returns the `dvc.yaml` and `.dvc` files that HEAD has, or the checkpoint that was last recorded or
+/// applied here, which has those of the workspace: walking a work tree full of data is not instant.
+pub(in crate::ops) fn known_files(store: &Store, memo: &mut Memo) -> Result<Vec<String>> {
+    let mut known = match store.head()?.commit {
         Some(head) => Commit::new(store, store.tree_of(head)?, memo)?.project_files()?,
         None => Vec::new(),
     };
-    declared::row(store, &Workspace::new(project, known), param_deps)
+    let checkpoint = store.resume_point()?.map(|point| point.checkpoint);
+    // one that is gone names nothing
+    if let Some(tree) = checkpoint.and_then(|checkpoint| store.tree_of(checkpoint).ok()) {
+        for file in Commit::new(store, tree, memo)?.project_files()? {
+            if !known.contains(&file) {
+                known.push(file);
+            }
+        }
+    }
+    Ok(known)
 }
 
 /// Returns the baselines in the order in which they were asked for, each once.
