@@ -184,6 +184,11 @@ pub fn list(pipeline: &Pipeline, targets: &[String], all: bool) -> Result<Vec<(S
     }
     let mut seen = std::collections::HashSet::new();
     stages.retain(|stage| seen.insert(stage.address()));
+    if all || !targets.is_empty() {
+        // as DVC, to which a '.dvc' file is a stage without a command
+        let data = pipeline.data_for(&[], targets);
+        stages.extend(data.into_iter().map(|data| &data.stage));
+    }
     let lines = stages.into_iter();
     Ok(lines
         .map(|stage| (pipeline.shown(stage), description(stage)))

@@ -123,6 +123,14 @@ fn data_is_a_target() {
         .success()
         .prints("'one.csv.dvc' changed, recording what it tracks");
     assert!(!repo.exists("all.txt"));
+    let listed = repo.exp("stage list --all").success();
+    assert_eq!(
+        listed.text(),
+        "count        Outputs all.txt\none.csv.dvc  Outputs one.csv\nraw.dvc      Outputs raw\n"
+    );
+    repo.exp("stage list raw.dvc")
+        .success()
+        .stdout("raw.dvc  Outputs raw\n");
     repo.exp("run --downstream raw.dvc --dry")
         .success()
         .prints("'raw.dvc' changed, recording what it tracks\n")
