@@ -14,8 +14,10 @@ mod inputs;
 mod isolated;
 mod judge;
 mod links;
+mod options;
 mod origin;
 mod outcome;
+mod report;
 mod restore;
 mod session;
 mod stages;
@@ -25,15 +27,17 @@ mod why;
 pub use attach::attach;
 pub(crate) use dry::say_all;
 pub use isolated::{Isolation, run_isolated};
+pub use options::{OnFailure, Options};
+pub use report::{Failure, Report};
 
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Context, Error, Result};
 use crate::event::{Event, Events, RunMode, RunStart};
 use crate::experiment::ExperimentName;
 use crate::id::{ObjectId, short};
 use crate::ops::log::RunLog;
 use crate::ops::record::{OnProcess, Recording};
 use crate::ops::{claim, ignore, reported};
-use crate::pipeline::{Pipeline, Reach, Stage, paths};
+use crate::pipeline::{Pipeline, Stage, paths};
 use crate::runner::Interrupts;
 use crate::store::Store;
 use crate::store::durable;
@@ -52,84 +56,6 @@ use stages::Stages;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-
-/// What `git exp run` was asked for.
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// Stages to run with what they depend on; all when empty.
-    pub targets: Vec<String>,
-    /// The folder that they are relative to, from the project's root; `None` where the user stands in it.
-    pub folder: Option<String>,
-    /// How far from the targets.
-    pub reach: Reach,
-    /// Go on from this checkpoint, which is the resume point and in the workspace already, whatever
-    /// HEAD is.
-    pub from: Option<ObjectId>,
-    /// `-n`.
-    pub name: Option<String>,
-    /// `-f`: run all stages, replace an experiment of the same name.
-    pub force: bool,
-    /// Whether what earlier runs wrote may stand in for a run; not with `--no-run-cache`.
-    pub run_cache: bool,
-    /// `--force-downstream`: run what reads from a stage that ran, too.
-    pub force_downstream: bool,
-    /// `--allow-missing`: data that is missing is no reason to run.
-    pub allow_missing: bool,
-    /// `--pull`: data that is missing is not made anew.
-    pub pull: bool,
-    /// What a stage that fails means for the others.
-    pub on_failure: OnFailure,
-    /// `--interactive`: asked with the name of each stage that is to run.
-    pub ask: Option<fn(&str) -> Result<bool>>,
-    /// `-M`.
-    pub message: Option<String>,
-    /// `--reset`.
-    pub reset: bool,
-    /// `-S`, as typed.
-    pub set_params: Vec<String>,
-    /// `--dry`: say what would run.
-    pub dry: bool,
-}
-
-/// What a stage that fails means for the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnFailure {
-    /// None of them is visited any more.
-    #[default]
-    Stop,
-    /// Those that depend on it are not visited (`--keep-going`).
-    SkipDependents,
-    /// Nothing (`--ignore-errors`).
-    Ignore,
-}
-
-/// What a run has come to.
-#[derive(Debug, Clone, Default)]
-pub struct Report {
-    /// The experiment, if it has a checkpoint.
-    pub experiment: Option<String>,
-    /// Its newest checkpoint.
-    pub tip: Option<ObjectId>,
-    /// How many checkpoints this run made.
-    pub checkpoints: u64,
-    /// Paths in which the newest checkpoint differs from HEAD, for `git add`.
-    pub to_add: Vec<String>,
-    /// Whether the workspace has nothing of it.
-    pub elsewhere: bool,
-    /// What failed, as the error to end with after the summary.
-    pub failure: Option<Failure>,
-}
-
-/// Why a run did not end with status 0.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// The kind that decides the exit status.
-    pub kind: Kind,
-    /// What to say.
-    pub message: String,
-    /// What to do about it.
-    pub hints: Vec<String>,
-}
 
 /// Runs. Errors before the first stage leave everything as it was.
 pub fn run(store: &Store, options: &Options, events: &mut dyn Events) -> Result<Report> {

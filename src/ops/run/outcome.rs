@@ -2,7 +2,7 @@
 
 use super::Failure;
 use crate::checkpoint::Status;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Kind, Result};
 use crate::ops::record::Finish;
 use crate::runner::StageEnd;
 
@@ -104,28 +104,5 @@ impl Outcome {
             },
             exit,
         );
-    }
-}
-
-impl Failure {
-    /// Puts the failures of a run that went on together; `None` if there are none.
-    pub fn of_all(mut failures: Vec<Failure>) -> Option<Self> {
-        if failures.len() < 2 {
-            return failures.pop();
-        }
-        Some(Failure {
-            kind: Kind::StageFailed,
-            message: format!("{} stages failed", failures.len()),
-            hints: Vec::new(),
-        })
-    }
-
-    /// Describes an error that ended a run.
-    pub fn of(error: &Error) -> Self {
-        Failure {
-            kind: error.kind(),
-            message: error.chain(),
-            hints: error.hints().to_vec(),
-        }
     }
 }

@@ -1,0 +1,55 @@
+//! What a run is asked for.
+
+use crate::error::Result;
+use crate::id::ObjectId;
+use crate::pipeline::Reach;
+
+/// What `git exp run` was asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Stages to run with what they depend on; all when empty.
+    pub targets: Vec<String>,
+    /// The folder that they are relative to, from the project's root; `None` where the user stands in it.
+    pub folder: Option<String>,
+    /// How far from the targets.
+    pub reach: Reach,
+    /// Go on from this checkpoint, which is the resume point and in the workspace already, whatever
+    /// HEAD is.
+    pub from: Option<ObjectId>,
+    /// `-n`.
+    pub name: Option<String>,
+    /// `-f`: run all stages, replace an experiment of the same name.
+    pub force: bool,
+    /// Whether what earlier runs wrote may stand in for a run; not with `--no-run-cache`.
+    pub run_cache: bool,
+    /// `--force-downstream`: run what reads from a stage that ran, too.
+    pub force_downstream: bool,
+    /// `--allow-missing`: data that is missing is no reason to run.
+    pub allow_missing: bool,
+    /// `--pull`: data that is missing is not made anew.
+    pub pull: bool,
+    /// What a stage that fails means for the others.
+    pub on_failure: OnFailure,
+    /// `--interactive`: asked with the name of each stage that is to run.
+    pub ask: Option<fn(&str) -> Result<bool>>,
+    /// `-M`.
+    pub message: Option<String>,
+    /// `--reset`.
+    pub reset: bool,
+    /// `-S`, as typed.
+    pub set_params: Vec<String>,
+    /// `--dry`: say what would run.
+    pub dry: bool,
+}
+
+/// What a stage that fails means for the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFailure {
+    /// None of them is visited any more.
+    #[default]
+    Stop,
+    /// Those that depend on it are not visited (`--keep-going`).
+    SkipDependents,
+    /// Nothing (`--ignore-errors`).
+    Ignore,
+}
