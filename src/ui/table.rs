@@ -29,61 +29,75 @@ pub struct Column {
     pub rank: u8,
 }
 
-/// One cell's text with coloured parts.
+/// One row: the texts of its cells one behind the other, of which some parts are coloured.
+///
+/// A large table has hundreds of thousands of cells; memory of their own would take longer than all else.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Cell {
+pub struct Row {
     text: String,
-    /// Colour up to this byte, from where the one before ends.
+    /// Colour up to this byte of the cell, from where the one before ends; none behind the last.
     parts: Vec<(usize, Option<Role>)>,
+    /// Where each cell's text and parts end.
+    ends: Vec<(usize, usize)>,
 }
 
-impl Cell {
-    /// Returns a cell in one colour.
-    pub fn new(text: impl Into<String>, role: Option<Role>) -> Cell {
-        let text = text.into();
-        let parts = match role {
-            Some(_) => vec![(text.len(), role)],
-            None => Vec::new(),
-        };
-        Cell { text, parts }
-    }
-
-    /// Returns an empty cell with room for text and two coloured parts.
-    pub fn with_room(bytes: usize) -> Cell {
-        Cell {
-            text: String::with_capacity(bytes),
-            parts: Vec::with_capacity(2),
+impl Row {
+    /// Returns an empty row with room for so many cells.
+    pub fn with_room(cells: usize) -> Row {
+        Row {
+            text: String::with_capacity(cells * 10),
+            parts: Vec::new(),
+            ends: Vec::with_capacity(cells),
         }
     }
 
-    /// Appends a part.
+    /// Appends a part to the cell that [`Row::end`] ends.
     pub fn push(&mut self, text: &str, role: Option<Role>) {
+        let (start, first_part) = self.next_start();
+        let before = self.text.len() - start;
         self.text.push_str(text);
-        self.parts.push((self.text.len(), role));
+        if role.is_none() {
+            return;
+        }
+        let coloured = self.parts[first_part..].last().map_or(0, |(end, _)| *end);
+        if coloured < before {
+            self.parts.push((before, None));
+        }
+        self.parts.push((before + text.len(), role));
     }
 
-    /// Returns the text without colour.
-    pub fn text(&self) -> &str {
-        &self.text
+    /// Ends a cell.
+    pub fn end(&mut self) {
+        self.ends.push((self.text.len(), self.parts.len()));
     }
 
-    /// Returns the text without colour.
-    pub fn into_text(self) -> String {
-        self.text
+    /// Appends a cell in one colour.
+    pub fn cell(&mut self, text: &str, role: Option<Role>) {
+        self.push(text, role);
+        self.end();
+    }
+
+    /// Returns the texts of the cells without colour.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        (0..self.ends.len()).filter_map(|index| Some(self.get(index)?.0))
+    }
+
+    fn get(&self, index: usize) -> Option<Parts<'_>> {
+        let (end, last_part) = *self.ends.get(index)?;
+        let (start, first_part) = match index {
+            0 => (0, 0),
+            _ => self.ends[index - 1],
+        };
+        Some((&self.text[start..end], &self.parts[first_part..last_part]))
+    }
+
+    fn next_start(&self) -> (usize, usize) {
+        self.ends.last().copied().unwrap_or_default()
     }
 }
 
-impl From<&str> for Cell {
-    fn from(text: &str) -> Cell {
-        Cell::new(text, None)
-    }
-}
-
-impl From<String> for Cell {
-    fn from(text: String) -> Cell {
-        Cell::new(text, None)
-    }
-}
+/// A cell's text, and up to where in it which colour goes.
+type Parts<'t> = (&'t str, &'t [(usize, Option<Role>)]);
 
 /// What the screen can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +116,7 @@ pub struct Table {
     /// Its columns, left to right.
     pub columns: Vec<Column>,
     /// Its rows, top to bottom.
-    pub rows: Vec<Vec<Cell>>,
+    pub rows: Vec<Row>,
 }
 
 impl Table {
@@ -134,8 +148,8 @@ impl Table {
     fn widths(&self) -> Vec<usize> {
         let mut widths: Vec<usize> = self.columns.iter().map(|c| width(&c.header)).collect();
         for row in &self.rows {
-            for (widest, cell) in widths.iter_mut().zip(row) {
-                *widest = (*widest).max(width(&cell.text));
+            for (widest, text) in widths.iter_mut().zip(row.texts()) {
+                *widest = (*widest).max(width(text));
             }
         }
         widths
@@ -158,7 +172,7 @@ impl Table {
                 Some(line) => {
                     let header_part;
                     let (text, parts) = match line {
-                        Line::Cell(cell) => (cell.text.as_str(), cell.parts.as_slice()),
+                        Line::Cell(parts) => parts,
                         Line::Header(text, role) => {
                             header_part = [(text.len(), role)];
                             (text, header_part.as_slice())
@@ -178,7 +192,7 @@ impl Table {
 
 enum Line<'t> {
     Header(&'t str, Option<Role>),
-    Cell(&'t Cell),
+    Cell(Parts<'t>),
 }
 
 /// A column on the screen: one of the table's, or the mark where some were left out.
@@ -374,6 +388,13 @@ mod tests {
         unicode: true,
     };
 
+    fn row(texts: &[&str]) -> Row {
+        let mut row = Row::with_room(texts.len());
+        texts.iter().for_each(|text| row.cell(text, None));
+        assert!(row.texts().eq(texts.iter().copied()));
+        row
+    }
+
     fn table() -> Table {
         let column = |header: &str, rank| Column {
             header: header.into(),
@@ -389,20 +410,8 @@ mod tests {
                 column("lr", 3),
             ],
             rows: vec![
-                vec![
-                    "workspace".into(),
-                    "-".into(),
-                    "0.33246".into(),
-                    "0.9".into(),
-                    "1e-05".into(),
-                ],
-                vec![
-                    "│ ╓ d90179a".into(),
-                    "01:24 PM".into(),
-                    "日本".into(),
-                    "-".into(),
-                    "-".into(),
-                ],
+                row(&["workspace", "-", "0.33246", "0.9", "1e-05"]),
+                row(&["│ ╓ d90179a", "01:24 PM", "日本", "-", "-"]),
             ],
         }
     }
@@ -485,16 +494,17 @@ mod tests {
 
     #[test]
     fn colours_parts_and_keeps_the_width() {
-        let mut cell = Cell::with_room(16);
-        cell.push("│ ╓ ", None);
-        cell.push("d90179a", Some(Role::Id));
+        let mut row = Row::default();
+        row.push("│ ╓ ", None);
+        row.push("d90179a", Some(Role::Id));
+        row.end();
         let table = Table {
             columns: vec![Column {
                 header: "Name".into(),
                 role: Some(Role::Metric),
                 rank: 0,
             }],
-            rows: vec![vec![cell]],
+            rows: vec![row],
         };
         let screen = Screen {
             colour: true,

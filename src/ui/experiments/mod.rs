@@ -16,7 +16,7 @@ use super::created;
 use super::csv;
 use super::markdown;
 use super::style::Role;
-use super::table::{Cell, Column, Table};
+use super::table::{Column, Row, Table};
 use crate::checkpoint::Time;
 use crate::listing::Listing;
 use grid::{Columns, Grid, GridCell, GridRow, Kind, Position};
@@ -49,11 +49,8 @@ pub fn table(listing: &Listing, columns: &Columns, format: &Format) -> Table {
 pub fn markdown(listing: &Listing, columns: &Columns, format: &Format) -> String {
     let table = table(listing, columns, format);
     let headers: Vec<&str> = table.columns.iter().map(|c| c.header.as_str()).collect();
-    let rows: Vec<Vec<String>> = table
-        .rows
-        .into_iter()
-        .map(|row| row.into_iter().map(Cell::into_text).collect())
-        .collect();
+    let texts = |row: &Row| row.texts().map(str::to_owned).collect();
+    let rows: Vec<Vec<String>> = table.rows.iter().map(texts).collect();
     let mut text = markdown::table(&headers, &rows);
     text.push('\n');
     text
@@ -136,45 +133,48 @@ fn headings(grid: &Grid<'_>) -> Vec<Column> {
     columns
 }
 
-fn cells(grid: &Grid<'_>, row: &GridRow<'_>, format: &Format) -> Vec<Cell> {
+fn cells(grid: &Grid<'_>, row: &GridRow<'_>, format: &Format) -> Row {
     let role = (row.position == Position::Baseline).then_some(Role::Heading);
-    let mut cells = Vec::with_capacity(4 + row.cells.len());
-    cells.push(label(row, role, format.unicode));
+    let mut cells = Row::with_room(4 + row.cells.len());
+    label(&mut cells, row, role, format.unicode);
+    cells.end();
     if grid.created {
         let time = row.time.map(|time| created::short(time, format.now));
-        cells.push(Cell::new(time.unwrap_or_else(|| "-".to_owned()), role));
+        cells.cell(time.as_deref().unwrap_or("-"), role);
     }
     if grid.state {
-        cells.push(state(row, role));
+        match row.state {
+            None => cells.cell("-", role),
+            Some("Running") => cells.cell("Running", Some(Role::Added)),
+            Some(other) => cells.cell(other, Some(Role::Removed)),
+        }
     }
     if grid.executor {
-        cells.push(Cell::new(row.executor.unwrap_or("-"), role));
+        cells.cell(row.executor.unwrap_or("-"), role);
     }
     for cell in &row.cells {
-        let text = match cell {
-            GridCell::Hash(hash) => hash.chars().take(7).collect(),
-            cell => cell
-                .text(format.digits, "-")
-                .replace(['\n', '\r', '\t'], " "),
-        };
-        cells.push(Cell::new(text, role));
+        match cell {
+            GridCell::Hash(hash) => {
+                let end = hash.char_indices().nth(7).map_or(hash.len(), |(at, _)| at);
+                cells.cell(&hash[..end], role);
+            }
+            cell => {
+                let text = cell.text(format.digits, "-");
+                const BREAKS: [char; 3] = ['\n', '\r', '\t'];
+                match text.contains(BREAKS) {
+                    true => cells.cell(&text.replace(BREAKS, " "), role),
+                    false => cells.cell(&text, role),
+                }
+            }
+        }
     }
     cells
 }
 
-fn state(row: &GridRow<'_>, role: Option<Role>) -> Cell {
-    match row.state {
-        None => Cell::new("-", role),
-        Some("Running") => Cell::new("Running", Some(Role::Added)),
-        Some(other) => Cell::new(other, Some(Role::Removed)),
-    }
-}
-
-fn label(row: &GridRow<'_>, role: Option<Role>, unicode: bool) -> Cell {
+fn label(cell: &mut Row, row: &GridRow<'_>, role: Option<Role>, unicode: bool) {
     if row.position == Position::Baseline {
-        return Cell::new(row.revision.clone(), role);
+        return cell.push(&row.revision, role);
     }
-    let mut cell = Cell::with_room(48);
     cell.push(glyphs(row.position, unicode), None);
     cell.push(&row.revision, Some(Role::Id));
     if let Some(name) = row.name {
@@ -187,7 +187,6 @@ fn label(row: &GridRow<'_>, role: Option<Role>, unicode: bool) -> Cell {
         cell.push(fork_point, Some(Role::Id));
         cell.push(")", None);
     }
-    cell
 }
 
 fn glyphs(position: Position, unicode: bool) -> &'static str {
