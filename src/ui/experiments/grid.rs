@@ -154,11 +154,11 @@ pub fn grid<'l>(listing: &'l Listing, wanted: &Columns) -> Grid<'l> {
     });
     let chosen = choose(names.columns(&cells), wanted);
     let places = names.places(&chosen);
-    for (row, found) in rows.iter_mut().zip(&cells) {
+    for (row, found) in rows.iter_mut().zip(cells) {
         row.cells = vec![GridCell::Missing; chosen.len()];
         for (id, cell) in found {
-            for place in &places[*id] {
-                row.cells[*place] = *cell;
+            for place in &places[id] {
+                row.cells[*place] = cell;
             }
         }
     }
@@ -257,6 +257,8 @@ struct Names<'l> {
     params: IndexMap<&'l str, FileNames>,
     deps: HashMap<&'l str, usize>,
     count: usize,
+    /// How many cells the row before had: most rows have as many.
+    room: usize,
 }
 
 /// Columns of one file by name, and whether it could not be read somewhere.
@@ -271,7 +273,7 @@ type Found<'l> = Vec<(usize, GridCell<'l>)>;
 
 impl<'l> Names<'l> {
     fn cells(&mut self, row: &'l Row) -> Found<'l> {
-        let mut found = Vec::with_capacity(16);
+        let mut found = Vec::with_capacity(self.room);
         for (files, names) in [
             (&row.metrics, &mut self.metrics),
             (&row.params, &mut self.params),
@@ -309,6 +311,7 @@ impl<'l> Names<'l> {
                 found.push((id, GridCell::Hash(md5)));
             }
         }
+        self.room = found.len();
         found
     }
 
