@@ -3,6 +3,7 @@
 //! No stage declares them; DVCLive writes the entries while it trains, 3 into the project's
 //! `dvc.yaml`, 2 into one of its own beside its files.
 
+use super::parse::DEFAULT_PARAMS;
 use super::{Pipeline, paths};
 use serde::{Deserialize, Serialize};
 
@@ -21,13 +22,15 @@ impl Reported {
     /// Returns what the top level of a file names.
     ///
     /// A params file is one that training wrote if a metrics file lies beside it in a folder of
-    /// theirs: that is how DVCLive leaves them. Other params are what a stage reads, and so is whatever
+    /// theirs, and no stage reads it: that is how DVCLive leaves them. Other params are what a stage reads, and so is whatever
     /// is a dependency, though a plot may show it.
     pub fn of(pipeline: &Pipeline) -> Self {
         let folder = |path: &str| path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
         let written = |params: &&String| {
             let here = folder(params);
-            here.is_some() && pipeline.metrics.iter().any(|path| folder(path) == here)
+            here.is_some()
+                && pipeline.metrics.iter().any(|path| folder(path) == here)
+                && !is_read(pipeline, params)
         };
         let not_read = |path: &&String| {
             let mut deps = pipeline.stages.iter().flat_map(|stage| &stage.deps);
@@ -67,6 +70,18 @@ impl Reported {
         self.paths()
             .any(|reported| paths::is_within(path, reported))
     }
+}
+
+/// Whether stages or templates read a params file.
+fn is_read(pipeline: &Pipeline, path: &str) -> bool {
+    let mut declared = pipeline.stages.iter().flat_map(|stage| &stage.params);
+    let beside = |file: &String| {
+        let folder = paths::folder(file);
+        path == paths::below(folder, DEFAULT_PARAMS)
+    };
+    declared.any(|params| params.file == path)
+        || pipeline.vars_files.iter().any(|file| file == path)
+        || pipeline.files.iter().any(beside)
 }
 
 impl Pipeline {
@@ -123,6 +138,18 @@ plots:
         assert_eq!(reported.plots, ["dvclive/plots/metrics", "a.csv", "b.csv"]);
         assert!(reported.covers("dvclive/plots/metrics/loss.tsv"));
         assert!(!reported.covers("dvclive/plots"));
+    }
+
+    #[test]
+    fn params_of_a_pipeline_in_a_folder_are_read() {
+        let text = "\
+stages:
+  train: {cmd: x, params: [{own.yaml: [k]}]}
+params: [params.yaml, own.yaml, written.yaml]
+metrics: [metrics.json]
+";
+        let pipeline = parse_in(text, "sub/dvc.yaml", "sub", &Alone).unwrap();
+        assert_eq!(Reported::of(&pipeline).params, ["sub/written.yaml"]);
     }
 
     #[test]
