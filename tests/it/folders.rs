@@ -67,19 +67,12 @@ fn project() -> TestRepo {
     repo
 }
 
-/// Returns the stages that a run started.
-fn started(said: &str) -> Vec<&str> {
-    said.lines()
-        .filter_map(|line| line.strip_prefix("Running stage '")?.split('\'').next())
-        .collect()
-}
-
 #[test]
 fn a_run_goes_through_all_folders() {
     let repo = project();
     let run = repo.exp("run -n one").success();
     assert_eq!(
-        started(&run.text()),
+        run.started(),
         [
             "prep/dvc.yaml:prep",
             "train/dvc.yaml:train",

@@ -30,34 +30,24 @@ fn project() -> TestRepo {
     repo
 }
 
-/// Returns the stages that a run started.
-fn started(said: &str) -> Vec<&str> {
-    said.lines()
-        .filter_map(|line| line.strip_prefix("Running stage '")?.split('\'').next())
-        .collect()
-}
-
 #[test]
 fn groups_run_once_and_again_when_a_value_changes() {
     let repo = project();
     let run = repo.exp("run -n first").success();
-    assert_eq!(
-        started(&run.text()),
-        ["prep@us", "prep@eu", "fit@1", "fit@2"]
-    );
+    assert_eq!(run.started(), ["prep@us", "prep@eu", "fit@1", "fit@2"]);
     assert_eq!(repo.read("fit-2.txt"), "us 3\neu 3\n--lr 1e-05 --on\n");
     let lock = repo.read("dvc.lock");
     let run = repo.exp("run").success();
-    assert_eq!(started(&run.text()), [""; 0]);
+    assert_eq!(run.started(), [""; 0]);
     assert_eq!(repo.read("dvc.lock"), lock);
     // a value that only 'fit' uses
     let run = repo
         .exp("run -n second -S options.lr=0.5 -s fit@2")
         .success();
-    assert_eq!(started(&run.text()), ["fit@2"]);
+    assert_eq!(run.started(), ["fit@2"]);
     assert_eq!(repo.read("fit-2.txt"), "us 3\neu 3\n--lr 0.5 --on\n");
     let run = repo.exp("run -n third -s fit").success();
-    assert_eq!(started(&run.text()), ["fit@1"]);
+    assert_eq!(run.started(), ["fit@1"]);
     // checkpoints are read with the values of their own trees
     repo.exp("apply --force first").success();
     assert_eq!(repo.read("fit-1.txt"), "us 3\neu 3\n--lr 1e-05 --on\n");

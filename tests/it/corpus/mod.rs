@@ -90,13 +90,7 @@ fn run(repo: &TestRepo, fixture: &Fixture, words: &str) -> Vec<String> {
     };
     let targets = fixture.targets.join(" ");
     let run = repo.sh(&format!("cd {here} && git exp run {words} {targets}"));
-    let run = run.success();
-    let text = run.text();
-    let started = text
-        .lines()
-        .filter(|line| !line.contains("' if stage '"))
-        .filter_map(|line| line.strip_prefix("Running stage '")?.split('\'').next());
-    started.map(str::to_owned).collect()
+    run.success().started()
 }
 
 fn set(names: &[String]) -> BTreeSet<&str> {

@@ -111,6 +111,16 @@ impl Looked {
         String::from_utf8_lossy(&self.0.output.stdout).into_owned()
     }
 
+    /// Returns the stages that the run started, or would start for sure, in their order.
+    pub fn started(&self) -> Vec<String> {
+        self.text()
+            .lines()
+            .filter(|line| !line.contains("' if stage '"))
+            .filter_map(|line| line.strip_prefix("Running stage '")?.split('\'').next())
+            .map(str::to_owned)
+            .collect()
+    }
+
     /// Returns standard error as it was.
     pub fn said(&self) -> String {
         String::from_utf8_lossy(&self.0.output.stderr).into_owned()
