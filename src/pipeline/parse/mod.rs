@@ -34,7 +34,7 @@ pub fn parse(text: &str, origin: &str, sources: &dyn Sources) -> Result<Pipeline
 /// Parses the text of a `dvc.yaml` in `folder` (relative to the project's root, `/` between parts).
 ///
 /// The paths of the result are relative to the project's root all the same. DVCLive 2 writes such
-/// a file (`dvclive/dvc.yaml`): see [`Pipeline::absorb_reports`].
+/// a file (`dvclive/dvc.yaml`), which is read with it.
 pub fn parse_in(text: &str, origin: &str, folder: &str, sources: &dyn Sources) -> Result<Pipeline> {
     let file = File {
         origin,
