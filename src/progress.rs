@@ -37,11 +37,17 @@ pub struct Position {
 
 /// A piece of work; it ends when this is dropped.
 #[derive(Debug)]
-pub struct Piece<'p>(&'p Progress);
+pub struct Piece<'p>(Option<&'p Progress>);
+
+/// What is smaller, in bytes, is read before anyone could look.
+const WORTH_TELLING: u64 = 1024 * 1024;
 
 impl Progress {
     /// Begins to read `total` bytes of `what`.
     pub fn begin(&self, what: &str, total: u64) -> Piece<'_> {
+        if total < WORTH_TELLING {
+            return Piece(None);
+        }
         let mut state = self.state();
         if state.pieces == 0 {
             what.clone_into(&mut state.what);
@@ -51,7 +57,7 @@ impl Progress {
         state.pieces += 1;
         state.total += total;
         self.changed.notify_all();
-        Piece(self)
+        Piece(Some(self))
     }
 
     /// Waits, for ever if need be, until something is read that is not done after `delay`.
@@ -104,17 +110,22 @@ impl Progress {
 impl Piece<'_> {
     /// So many more bytes were read.
     pub fn add(&self, bytes: u64) {
-        self.0.done.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(progress) = self.0 {
+            progress.done.fetch_add(bytes, Ordering::Relaxed);
+        }
     }
 }
 
 impl Drop for Piece<'_> {
     /// Returns when the screen is clear for what is printed next.
     fn drop(&mut self) {
-        let mut state = self.0.state();
+        let Some(progress) = self.0 else {
+            return;
+        };
+        let mut state = progress.state();
         state.pieces -= 1;
-        self.0.changed.notify_all();
+        progress.changed.notify_all();
         let drawn = |state: &mut State| state.pieces == 0 && state.shown;
-        drop(self.0.changed.wait_while(state, drawn));
+        drop(progress.changed.wait_while(state, drawn));
     }
 }

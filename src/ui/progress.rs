@@ -129,6 +129,7 @@ mod tests {
         let drawn = screen(&progress, Duration::from_secs(3600));
         for _ in 0..3 {
             progress.begin("data", 10).add(10);
+            progress.begin("data", 10 << 20).add(10 << 20);
         }
         assert!(drawn.try_recv().is_err());
     }
