@@ -12,6 +12,9 @@ use indexmap::IndexMap;
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
+/// Files of a folder that are hashed side by side before the next ones are looked at.
+const READ_AT_ONCE: usize = 1024;
+
 /// A finished file on the cache's file system.
 struct NewFile {
     path: PathBuf,
@@ -170,13 +173,17 @@ impl Recording {
                 for gone in removed {
                     directory.shift_remove(&gone);
                 }
-                let read = changed
-                    .par_iter()
-                    .map(|(_, file)| read(&file.content))
-                    .collect::<Result<Vec<_>>>()?;
-                for ((relative, file), read) in changed.into_iter().zip(read) {
-                    let digest = self.name(file.content, read, &mut files)?;
-                    directory.insert(relative, digest);
+                let mut changed = changed.into_iter();
+                while changed.len() > 0 {
+                    let some: Vec<_> = changed.by_ref().take(READ_AT_ONCE).collect();
+                    let read = some
+                        .par_iter()
+                        .map(|(_, file)| read(&file.content))
+                        .collect::<Result<Vec<_>>>()?;
+                    for ((relative, file), read) in some.into_iter().zip(read) {
+                        let digest = self.name(file.content, read, &mut files)?;
+                        directory.insert(relative, digest);
+                    }
                 }
                 PathDigest::Dir(DirDigest::of(directory))
             }
