@@ -129,7 +129,7 @@ fn data_that_is_missing_can_be_allowed_or_waited_for() {
 fn what_a_stage_reads_comes_back_from_the_cache() {
     let repo = three_stages();
     repo.sh("rm -r data last.txt").success();
-    let said = repo.exp("run -s train -S lr=0.2").success();
+    let said = repo.exp("run -n second -s train -S lr=0.2").success();
     assert_eq!(
         stages(&said.text()),
         "Running stage 'train': params.yaml: lr 0.1 → 0.2"
@@ -142,6 +142,12 @@ fn what_a_stage_reads_comes_back_from_the_cache() {
     );
     assert_eq!(repo.read("data/y"), "y\n");
     assert!(!repo.exists("last.txt"));
+    // The stage that wrote it did not run, and is in the checkpoint with all it made.
+    let note = repo.note("second");
+    let locked = "data\n      hash: md5\n      md5: ";
+    let lock = repo.read("dvc.lock");
+    let md5 = lock.split(locked).nth(1).unwrap().lines().next().unwrap();
+    assert_eq!(note["outs"]["data"]["md5"], md5);
 }
 
 #[test]

@@ -48,8 +48,22 @@ impl Stages<'_> {
         runner: &mut Runner<'_, Queue>,
         classify: &dyn Fn(&Path) -> WrittenFile,
     ) -> Outcome {
+        let mut awaited = self.pass_by(stages, runner);
+        let outcome = self.visit_all(stages, &mut awaited, runner, classify);
+        for stage in awaited {
+            self.pass(stage, runner);
+        }
+        outcome
+    }
+
+    fn visit_all<'s>(
+        &'s self,
+        stages: &[&'s Stage],
+        awaited: &mut Vec<&'s Stage>,
+        runner: &mut Runner<'_, Queue>,
+        classify: &dyn Fn(&Path) -> WrittenFile,
+    ) -> Outcome {
         let mut outcome = Outcome::default();
-        self.pass_by(stages, runner);
         let on_failure = self.judge.options.on_failure;
         let (mut ran, mut failed): (Vec<&Stage>, Vec<&Stage>) = (Vec::new(), Vec::new());
         let mut failures: Vec<Failure> = Vec::new();
@@ -65,7 +79,8 @@ impl Stages<'_> {
                 failed.push(stage);
                 continue;
             }
-            let end = match self.visit_one(stage, self.forced(stage, &ran), runner, classify) {
+            let forced = self.forced(stage, &ran);
+            let end = match self.visit_one(stage, forced, awaited, runner, classify) {
                 Ok(Visit::Passed) => Ok(StageEnd::Finished),
                 Ok(Visit::Ended(end)) => {
                     ran.push(stage);
@@ -108,19 +123,32 @@ impl Stages<'_> {
     }
 
     /// Has the recorder keep what the other stages made earlier: `dvc.lock` goes on describing it.
-    fn pass_by(&self, visited: &[&Stage], runner: &mut Runner<'_, Queue>) {
+    ///
+    /// Returns those that a visited stage reads from: what they made may have to be brought back first.
+    fn pass_by(&self, visited: &[&Stage], runner: &mut Runner<'_, Queue>) -> Vec<&Stage> {
+        let mut awaited = Vec::new();
         for stage in &self.judge.inputs.pipeline.stages {
-            let is_visited = visited.iter().any(|visited| visited.is(stage));
-            let entry = self.judge.lockfiles.entry(stage);
-            if let (false, Some(entry)) = (is_visited, entry) {
-                runner.recorder.skip_stage(StageFacts {
-                    stage: stage.clone(),
-                    entry: LockEntry {
-                        outs: Vec::new(),
-                        ..entry.clone()
-                    },
-                });
+            if visited.iter().any(|visited| visited.is(stage)) {
+                continue;
             }
+            match visited.iter().any(|reader| reads(reader, stage)) {
+                true => awaited.push(stage),
+                false => self.pass(stage, runner),
+            }
+        }
+        awaited
+    }
+
+    /// Has the recorder keep what a stage made earlier, if `dvc.lock` describes it.
+    fn pass(&self, stage: &Stage, runner: &mut Runner<'_, Queue>) {
+        if let Some(entry) = self.judge.lockfiles.entry(stage) {
+            runner.recorder.skip_stage(StageFacts {
+                stage: stage.clone(),
+                entry: LockEntry {
+                    outs: Vec::new(),
+                    ..entry.clone()
+                },
+            });
         }
     }
 
@@ -128,6 +156,7 @@ impl Stages<'_> {
         &self,
         stage: &Stage,
         forced: Option<Reason>,
+        awaited: &mut Vec<&Stage>,
         runner: &mut Runner<'_, Queue>,
         classify: &dyn Fn(&Path) -> WrittenFile,
     ) -> Result<Visit> {
@@ -136,6 +165,10 @@ impl Stages<'_> {
             why,
             course,
         } = self.verdict(stage, forced, runner)?;
+        // What it reads is in place now, and nothing of ours writes there any more.
+        for writer in awaited.extract_if(.., |writer| reads(stage, writer)) {
+            self.pass(writer, runner);
+        }
         if let (Some(ask), true) = (self.judge.options.ask, course != Course::Pass)
             && !ask(&self.shown(stage))?
         {
@@ -246,6 +279,10 @@ impl Stages<'_> {
         }
         Ok(found)
     }
+}
+
+fn reads(stage: &Stage, writer: &Stage) -> bool {
+    fed_by(stage, &[writer]).is_some()
 }
 
 /// Describes a stage to the runner, without the environment of its command.
