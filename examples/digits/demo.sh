@@ -52,7 +52,9 @@ say "Training. Ctrl-C after four checkpoints."
 printf '\n$ git exp run\n'
 : >run.log
 set -m # a process group of its own, so that the signal reaches what a terminal would reach
-EPOCHS=1000 git exp run >run.log 2>&1 &
+# through python3, because a shell cannot take back that whoever started this ignores Ctrl-C
+hears_ctrl_c='import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execvp(sys.argv[1], sys.argv[1:])'
+EPOCHS=1000 python3 -c "$hears_ctrl_c" git exp run >run.log 2>&1 &
 run=$!
 set +m
 for _ in $(seq 1200); do
