@@ -97,6 +97,24 @@ impl Presses {
     }
 }
 
+/// Whether this process leads its session.
+///
+/// Read from `/proc`, where a session has the number 0 that began outside of the container we are in:
+/// rustix's `getsid` panics on that.
+#[cfg(target_os = "linux")]
+fn leads_session() -> bool {
+    let stat = fs_err::read_to_string("/proc/self/stat").unwrap_or_default();
+    session(&stat).is_some_and(|session| session == std::process::id())
+}
+
+/// Returns the session from a process's line in `/proc`: field 6, the fourth behind its name.
+#[cfg(target_os = "linux")]
+fn session(stat: &str) -> Option<u32> {
+    let (_, behind_name) = stat.rsplit_once(") ")?;
+    behind_name.split(' ').nth(3)?.parse().ok()
+}
+
+#[cfg(not(target_os = "linux"))]
 fn leads_session() -> bool {
     rustix::process::getsid(None) == Ok(rustix::process::getpid())
 }
@@ -134,6 +152,14 @@ mod tests {
             Some(Press::Second)
         );
         assert_eq!(presses.first.map(|(signal, _)| signal), Some(SIGINT));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_session_from_outside_of_the_container_is_nobody_here() {
+        assert_eq!(session("7 (a) b) S 1 7 5 0 -1 4194304"), Some(5));
+        assert_eq!(session("1 (git-exp-run) R 0 0 0 0 -1"), Some(0));
+        assert_eq!(session(""), None);
     }
 
     #[test]

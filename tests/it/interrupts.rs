@@ -1,7 +1,7 @@
 //! Ctrl-C, TERM, a closed terminal, a closed pipe while a stage runs: what is saved stays, nobody is
 //! left behind, and who started us sees the signal.
 
-use crate::support::{ONE_STAGE, Running, TestRepo, group_is_gone, has_ended, wait_for};
+use crate::support::{ONE_STAGE, Running, TestRepo, group_is_gone, has_ended, skip, wait_for};
 use rustix::process::{Signal, kill_process_group};
 
 /// What trainers here share: two steps, then a rest until the test lets them go on.
@@ -257,6 +257,29 @@ fn what_was_ignored_stays_ignored() {
     assert_eq!(repo.checkpoints("calm").len(), 3);
     assert_eq!(repo.note("calm")["status"], "done");
     repo.check();
+}
+
+#[test]
+fn a_container_that_began_no_session_is_no_hindrance() {
+    const NAMESPACE: &str = "unshare --user --map-root-user --pid --fork --mount-proc";
+    let repo = project(PLAIN);
+    let possible = repo.sh(&format!("{NAMESPACE} echo yes 2>&1; true"));
+    if possible.success().text() != "yes\n" {
+        return skip("no process namespace can be made");
+    }
+    // Its session and its process group are of the outside, as those of a container are.
+    repo.write(
+        "../inside.sh",
+        "git-exp-run -n calm &\nwhile [ ! -e ../hang-up ]; do sleep 0.01; done\n\
+         kill -HUP $!; wait $! || echo $? > ../status\n",
+    );
+    let mut running = repo.start_sh(&format!("exec {NAMESPACE} sh ../inside.sh"));
+    rests(&repo);
+    std::fs::write(repo.base().join("hang-up"), "").unwrap();
+    let (_, said) = running.end();
+    assert_eq!(pid(&repo, "status"), Some(129), "{said}");
+    assert!(running.is_gone());
+    stands(&repo, 2);
 }
 
 #[test]
