@@ -1,5 +1,6 @@
 //! YAML as DVC reads, prints and edits it.
 
+mod block;
 pub mod edit;
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -4,7 +4,7 @@
 //! that: `%YAML 1.1` (other scalar rules), nesting deeper than 200 and aliases that expand to more
 //! than 64 MiB, so that no input can exhaust stack or memory.
 
-use super::scalar;
+use super::{block, scalar};
 use crate::error::{Error, Result};
 use crate::value::{Key, Map, Value};
 use indexmap::IndexMap;
@@ -50,6 +50,14 @@ pub enum NodeKind {
 
 /// Parses one document; an empty one is a null scalar. Errors name `origin`, line and column.
 pub fn parse(text: &str, origin: &str) -> Result<Node> {
+    match block::read(text) {
+        Some(node) => Ok(node),
+        None => parse_general(text, origin),
+    }
+}
+
+/// As [`parse`], with the reader that knows all of YAML.
+pub(super) fn parse_general(text: &str, origin: &str) -> Result<Node> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader {
         parser: Parser::new_from_str(text),
