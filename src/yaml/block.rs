@@ -152,10 +152,10 @@ impl<'text> Reader<'text> {
         let mut entries: Vec<(Node, Node)> = Vec::new();
         while let Some(line) = self.line.filter(|line| line.indent >= indent) {
             let (key, value) = line.entry()?;
-            if line.indent != indent || !is_new(key, &entries) {
+            let key = scalar(Line { text: key, ..line })?;
+            if line.indent != indent || !is_new(&key, &entries) {
                 return None;
             }
-            let key = scalar(Line { text: key, ..line })?;
             let value = match value.text {
                 "" => {
                     self.advance()?;
@@ -185,15 +185,17 @@ impl<'text> Reader<'text> {
     }
 }
 
-/// Whether a key is none of those before it. One that may mean a number or a truth value could be one of
+/// Whether a key is none of those before it. One that means a number or a truth value could be one of
 /// them in other words.
-fn is_new(key: &str, entries: &[(Node, Node)]) -> bool {
-    let is_text = matches!(scalar::meaning(key, ScalarStyle::Plain, None),
-        Ok(scalar) if matches!(scalar.value, Value::Str(_)) && !scalar.is_date);
-    is_text
-        && !entries
-            .iter()
-            .any(|(before, _)| before.as_str() == Some(key))
+fn is_new(key: &Node, entries: &[(Node, Node)]) -> bool {
+    match &key.kind {
+        NodeKind::Scalar {
+            value: Value::Str(text),
+            is_date: false,
+            ..
+        } => !(entries.iter()).any(|(before, _)| before.as_str() == Some(text)),
+        _ => false,
+    }
 }
 
 fn node(kind: NodeKind, line: usize, indent: usize) -> Node {

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Events};
 use crate::runner::wake::{Wake, Waker, pair};
 use crate::runner::{Capture, Recorder};
-use crate::store::journal::{EntryKind, Journal, Plan};
+use crate::store::journal::{EntryKind, Journal};
 use std::io::BufWriter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,6 +38,8 @@ pub type OnProcess = Box<dyn FnMut(&str, usize, u32)>;
 
 /// Records captures in order while training goes on.
 pub struct Queue {
+    /// What the thread will do; none is needed where no stage has to run.
+    idle: Option<Idle>,
     jobs: Option<Sender<Job>>,
     reports: Receiver<Report>,
     wake: Wake,
@@ -48,45 +50,66 @@ pub struct Queue {
     on_process: OnProcess,
     journal: Journal,
     next_entry: u64,
-    /// The plan of the start, and the stages that were skipped: they are written when a stage starts,
-    /// since before that there is nothing that a kill could cut off.
-    plan: Option<Plan>,
+    /// The stages that were skipped: they are written when a stage starts, and so is the plan, since
+    /// before that there is nothing that a kill could cut off.
     skipped: Vec<(u64, Box<StageFacts>)>,
 }
 
+/// The thread's work before there is a thread.
+struct Idle {
+    recording: Recording,
+    jobs: Receiver<Job>,
+    reports: Sender<Report>,
+    waker: Waker,
+    waiting: Arc<Waiting>,
+}
+
 impl Queue {
-    /// Starts the thread. At most `bound` bytes wait. `on_process` is told which process runs.
-    pub fn start(recording: Recording, bound: u64, on_process: OnProcess) -> Result<Self> {
-        let journal = recording.journal.clone();
-        let plan = recording.plan();
+    /// Makes one. At most `bound` bytes wait. `on_process` is told which process runs.
+    pub fn new(recording: Recording, bound: u64, on_process: OnProcess) -> Result<Self> {
         let no_pipe = |error: std::io::Error| Error::io("cannot make a pipe").caused_by(error);
         let (wake, waker) = pair().map_err(no_pipe)?;
         let (jobs, job_queue) = channel();
         let (report_queue, reports) = channel();
         let waiting = Arc::new(Waiting::default());
-        let counters = waiting.clone();
-        let thread = std::thread::Builder::new()
-            .name("recorder".into())
-            .spawn(move || work(recording, job_queue, report_queue, waker, counters))
-            .map_err(|error| Error::io("cannot start the recorder").caused_by(error))?;
         Ok(Queue {
+            journal: recording.journal.clone(),
+            idle: Some(Idle {
+                recording,
+                jobs: job_queue,
+                reports: report_queue,
+                waker,
+                waiting: waiting.clone(),
+            }),
             jobs: Some(jobs),
             reports,
             wake,
             waiting,
             bound,
             missed: None,
-            thread: Some(thread),
+            thread: None,
             on_process,
-            journal,
             next_entry: 1,
-            plan: Some(plan),
             skipped: Vec::new(),
         })
     }
 
-    /// Sends what stands in the journal already.
-    pub(super) fn send_all(&mut self, jobs: Vec<Job>) {
+    /// Starts the thread.
+    fn start(&mut self) -> Result<()> {
+        let Some(idle) = self.idle.take() else {
+            return Ok(());
+        };
+        let thread = std::thread::Builder::new()
+            .name("recorder".into())
+            .spawn(move || idle.work())
+            .map_err(|error| Error::io("cannot start the recorder").caused_by(error))?;
+        self.thread = Some(thread);
+        Ok(())
+    }
+
+    /// Sends what stands in the journal already, and so does its plan.
+    pub(super) fn send_all(&mut self, jobs: Vec<Job>) -> Result<()> {
+        self.start()?;
         for job in jobs {
             self.next_entry = self.next_entry.max(job.number.unwrap_or_default() + 1);
             if let Work::Capture(capture) = &job.work {
@@ -94,15 +117,22 @@ impl Queue {
             }
             self.send(job);
         }
+        Ok(())
     }
 
     /// A stage starts.
-    pub fn start_stage(&mut self, facts: StageFacts) {
-        self.write_held();
+    pub fn start_stage(&mut self, facts: StageFacts) -> Result<()> {
+        if let Some(idle) = &self.idle {
+            // Without a plan a kill loses what a failure of the disk would lose anyway.
+            let _not_fatal = self.journal.write_plan(&idle.recording.plan());
+        }
+        self.start()?;
+        self.write_skipped();
         let number = self
             .enter(|journal, number| journal.add(number, EntryKind::Stage, |out| facts.write(out)));
         let work = Work::Stage(Box::new(facts));
         self.send(Job { number, work });
+        Ok(())
     }
 
     /// A stage does not have to run.
@@ -117,12 +147,8 @@ impl Queue {
         });
     }
 
-    /// Writes what the journal lacks; see the fields.
-    fn write_held(&mut self) {
-        if let Some(plan) = self.plan.take() {
-            // Without a plan a kill loses what a failure of the disk would lose anyway.
-            let _not_fatal = self.journal.write_plan(&plan);
-        }
+    /// Writes what the journal lacks; see the field.
+    fn write_skipped(&mut self) {
         for (number, facts) in self.skipped.drain(..) {
             let write = |out: &mut BufWriter<fs_err::File>| facts.write(out);
             let _not_fatal = self.journal.add(number, EntryKind::Skipped, write);
@@ -148,13 +174,13 @@ impl Queue {
     /// Waits until all is finished; call [`Queue::ask_to_finish`] first.
     pub fn finish(mut self, events: &mut dyn Events) -> Result<(Recorded, Option<String>)> {
         self.jobs = None;
-        let thread = self
-            .thread
-            .take()
-            .ok_or_else(|| Error::io("the recorder has ended already"))?;
-        let recording = thread
-            .join()
-            .map_err(|_| Error::io("the recorder failed"))?;
+        let recording = match (self.idle.take(), self.thread.take()) {
+            (Some(idle), _) => idle.work(),
+            (None, Some(thread)) => thread
+                .join()
+                .map_err(|_| Error::io("the recorder failed"))?,
+            (None, None) => return Err(Error::io("the recorder has ended already")),
+        };
         self.reports(events);
         Ok((recording.recorded(), self.missed))
     }
@@ -241,26 +267,29 @@ impl Recorder for Queue {
     }
 }
 
-fn work(
-    mut recording: Recording,
-    jobs: Receiver<Job>,
-    reports: Sender<Report>,
-    waker: Waker,
-    waiting: Arc<Waiting>,
-) -> Recording {
-    let report = |report| {
-        // Nobody listens any more only when the run is over.
-        let _over = reports.send(report);
-        waker.wake();
-    };
-    while let Some(job) = next(&jobs, &recording) {
-        // A status speaks of all that was recorded.
-        if matches!(job.work, Work::Finish(..)) && recording.is_unsettled() {
-            perform(&mut recording, settling(), &waiting, &waker, &report);
+impl Idle {
+    fn work(self) -> Recording {
+        let Idle {
+            mut recording,
+            jobs,
+            reports,
+            waker,
+            waiting,
+        } = self;
+        let report = |report| {
+            // Nobody listens any more only when the run is over.
+            let _over = reports.send(report);
+            waker.wake();
+        };
+        while let Some(job) = next(&jobs, &recording) {
+            // A status speaks of all that was recorded.
+            if matches!(job.work, Work::Finish(..)) && recording.is_unsettled() {
+                perform(&mut recording, settling(), &waiting, &waker, &report);
+            }
+            perform(&mut recording, job, &waiting, &waker, &report);
         }
-        perform(&mut recording, job, &waiting, &waker, &report);
+        recording
     }
-    recording
 }
 
 /// Waits for the next job. What ended stages left is put in place when none comes for a moment.

@@ -20,8 +20,8 @@ pub struct Backlog {
 
 impl Queue {
     /// Takes over what a killed run has not recorded.
-    pub fn take_over(&mut self, backlog: Backlog) {
-        self.send_all(backlog.jobs);
+    pub fn take_over(&mut self, backlog: Backlog) -> Result<()> {
+        self.send_all(backlog.jobs)
     }
 }
 

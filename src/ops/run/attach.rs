@@ -71,7 +71,7 @@ pub fn attach(store: &Store, events: &mut dyn Events) -> Result<Report> {
     // Nobody has watched them since the kill.
     ready.writes.watch();
     ready.writes.add_changed(since);
-    ready.queue.take_over(backlog);
+    ready.queue.take_over(backlog)?;
     events.emit(Event::Attached {
         name: plan.name.clone(),
         stage: inputs.pipeline.shown(stage),

@@ -77,7 +77,7 @@ impl Session<'_> {
             capturer: Capturer::new(self.project, recording.copies(), settings.trust_stat),
             // Before the record says that there is somebody to ask.
             requests: self.store.requests()?,
-            queue: Queue::start(recording, settings.pending, on_process)?,
+            queue: Queue::new(recording, settings.pending, on_process)?,
         })
     }
 

@@ -212,7 +212,7 @@ impl Stages<'_> {
                     cmd: Command::List(Vec::new()),
                     ..stage.clone()
                 };
-                runner.recorder.start_stage(facts);
+                runner.recorder.start_stage(facts)?;
                 let run = stage_run(self.store, self.judge.project, &as_it_is, classify);
                 return runner.run_stage(&run).map(Visit::Ended);
             }
@@ -227,7 +227,7 @@ impl Stages<'_> {
             environment.push(("DVC_CHECKPOINT".into(), "1".into()));
         }
         environment.extend(live_variables(stage));
-        runner.recorder.start_stage(facts);
+        runner.recorder.start_stage(facts)?;
         let end = runner.run_stage(&StageRun {
             environment,
             ..stage_run(self.store, self.judge.project, stage, classify)
