@@ -53,7 +53,7 @@ use origin::{Origin, Question};
 use restore::Restorer;
 use session::Session;
 use stages::Stages;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -321,11 +321,12 @@ fn in_git(store: &Store, pipeline: &Pipeline) -> PathSet {
 fn make_folders(project: &Path, stages: &[&Stage]) -> Result<()> {
     let run = stages.iter().filter(|stage| !stage.frozen);
     let outs = run.flat_map(|stage| &stage.outs).filter(|out| out.cache);
-    for out in outs {
-        if let Some(folder) = project.join(&out.path).parent() {
-            fs_err::create_dir_all(folder)
-                .context(|| format!("cannot make the folder of output '{}'", out.path))?;
-        }
+    let folders: BTreeMap<&str, &str> = outs
+        .filter_map(|out| Some((out.path.rsplit_once('/')?.0, &*out.path)))
+        .collect();
+    for (folder, out) in folders {
+        fs_err::create_dir_all(project.join(folder))
+            .context(|| format!("cannot make the folder of output '{out}'"))?;
     }
     Ok(())
 }
