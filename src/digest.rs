@@ -188,6 +188,20 @@ pub fn is_md5(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
+/// Returns a hash that notices damage; nobody is kept from forging it.
+pub fn checksum(bytes: &[u8]) -> u64 {
+    const PRIME: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut hash = bytes.len() as u64;
+    for chunk in bytes.chunks(8) {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        hash = (hash ^ u64::from_le_bytes(word))
+            .wrapping_mul(PRIME)
+            .rotate_left(29);
+    }
+    hash
+}
+
 /// Whether DVC 2 takes a file that begins with `sample` (its first 512 bytes) for text.
 fn is_text(sample: &[u8]) -> bool {
     let other = sample

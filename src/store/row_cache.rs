@@ -20,6 +20,7 @@ mod encode;
 
 use super::Store;
 use super::survey::LocalZone;
+use crate::digest::checksum;
 use crate::id::ObjectId;
 use crate::listing::NotedRow;
 use decode::File;
@@ -173,20 +174,6 @@ fn name(store: &Store) -> String {
         "" => "rows".to_owned(),
         folder => format!("rows-{:016x}", checksum(folder.as_bytes())),
     }
-}
-
-/// Returns a hash that notices damage; nobody is kept from forging it.
-fn checksum(bytes: &[u8]) -> u64 {
-    const PRIME: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut hash = bytes.len() as u64;
-    for chunk in bytes.chunks(8) {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        hash = (hash ^ u64::from_le_bytes(word))
-            .wrapping_mul(PRIME)
-            .rotate_left(29);
-    }
-    hash
 }
 
 fn magic() -> String {

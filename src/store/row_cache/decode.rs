@@ -1,7 +1,8 @@
 //! Bytes to rows. Whatever the bytes are, the answer is a row or nothing.
 
-use super::{ChainKey, checksum, magic};
+use super::{ChainKey, magic};
 use crate::checkpoint::{FileData, NoteDependency, NoteOutput, Status, Time};
+use crate::digest::checksum;
 use crate::id::ObjectId;
 use crate::listing::{NotedRow, Row};
 use crate::store::survey::LocalZone;

@@ -1,7 +1,8 @@
 //! Rows to bytes.
 
-use super::{ChainKey, checksum, magic};
+use super::{ChainKey, magic};
 use crate::checkpoint::{FileData, Status};
+use crate::digest::checksum;
 use crate::id::ObjectId;
 use crate::listing::NotedRow;
 use crate::value::Value;
