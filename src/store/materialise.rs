@@ -1,19 +1,19 @@
 //! Cache objects into the work tree.
 
-use super::cache::{Cache, LinkType, missing};
+use super::cache::{Cache, LinkType};
 use super::copy;
-use super::dir_listing::ListedFile;
 use super::durable::{self, TEMPORARY_PREFIX};
-use super::dvc_ignore::{DvcIgnore, FoundFile};
+use super::dvc_ignore::DvcIgnore;
+use super::holds::{Object, is_same_file, memo_entry};
 use super::memo::{Known, Memo, Stat};
 use crate::digest::Format;
-use crate::error::{Context, Kind, Result};
+use crate::error::{Context, Result};
 use rayon::prelude::*;
 use std::collections::HashSet;
 use std::fs::{Metadata, Permissions};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 impl Cache {
     /// Puts an object (file or directory) at `dest`, writing only files that differ, each by rename.
@@ -45,80 +45,6 @@ impl Cache {
         memo.put_own(format, placed);
         memo.save();
         Ok(())
-    }
-
-    /// Whether `path` has exactly the content of an object (a directory: its files and no others,
-    /// but those that `.dvcignore` hides). What is found is remembered, so that the next
-    /// [`Cache::materialise`] or [`Cache::holds_at`] reads nothing.
-    pub fn holds_at(&self, format: Format, md5: &str, path: &Path) -> Result<bool> {
-        let mut memo = Memo::load(self.memo.as_deref(), path);
-        let mut found = Vec::new();
-        let same = if md5.ends_with(".dir") {
-            self.holds_dir_at(format, md5, path, &memo, &mut found)
-        } else {
-            self.object(format, md5).and_then(|object| {
-                let stat = object
-                    .is_at(path, memo_entry(&memo, ""))
-                    .context(|| format!("cannot read '{}'", path.display()))?;
-                let same = stat.is_some();
-                found.extend(stat.map(|stat| (String::new(), md5.to_owned(), stat)));
-                Ok(same)
-            })
-        };
-        match same {
-            Ok(same) => {
-                memo.put_own(format, found);
-                memo.save();
-                Ok(same)
-            }
-            Err(error) if matches!(error.kind(), Kind::Missing | Kind::Corrupt) => Ok(self
-                .digest(path)?
-                .is_some_and(|digest| digest.md5(format) == md5)),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn holds_dir_at(
-        &self,
-        format: Format,
-        md5: &str,
-        path: &Path,
-        memo: &Memo,
-        found: &mut Vec<(String, String, Metadata)>,
-    ) -> Result<bool> {
-        let listed = self.listing(format, md5)?;
-        if !path.is_dir() {
-            return Ok(false);
-        }
-        let files = DvcIgnore::above(&self.project, path)?.files_below(path)?;
-        let names = |(file, listed): (&FoundFile, &ListedFile)| file.relpath == listed.relpath;
-        if files.len() != listed.len() || !files.iter().zip(&listed).all(names) {
-            return Ok(false);
-        }
-        let stats = (files.par_iter().zip(&listed))
-            .map(|(file, listed)| {
-                let object = self.object(format, &listed.md5)?;
-                object
-                    .is_at(&path.join(&file.relpath), memo_entry(memo, &file.relpath))
-                    .context(|| format!("cannot read '{}'", path.join(&file.relpath).display()))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let same = stats.iter().all(Option::is_some);
-        for (listed, stat) in listed.into_iter().zip(stats) {
-            found.extend(stat.map(|stat| (listed.relpath, listed.md5.to_string(), stat)));
-        }
-        Ok(same)
-    }
-
-    fn object(&self, format: Format, md5: &str) -> Result<Object> {
-        let path = self.path(format, md5);
-        let stat = fs_err::metadata(&path).map_err(|error| missing(md5, error))?;
-        Ok(Object {
-            format,
-            md5: md5.to_owned(),
-            path,
-            stat,
-        })
     }
 
     fn materialise_dir(
@@ -237,37 +163,6 @@ fn put_in_place(temporary: tempfile::NamedTempFile<()>, dest: &Path) -> io::Resu
         .map_err(|failed| failed.error)
 }
 
-/// An object that is there.
-struct Object {
-    format: Format,
-    md5: String,
-    path: PathBuf,
-    stat: Metadata,
-}
-
-impl Object {
-    /// Returns the stat of the file at `dest` if that has exactly the object's bytes.
-    fn is_at<'m>(
-        &self,
-        dest: &Path,
-        known: impl Fn(&Stat) -> Option<&'m Known>,
-    ) -> io::Result<Option<Metadata>> {
-        let stat = match fs_err::metadata(dest) {
-            Ok(stat) if stat.is_file() && stat.len() == self.stat.len() => stat,
-            _ => return Ok(None),
-        };
-        let same = is_same_file(&stat, &self.stat)
-            || known(&Stat::of(&stat))
-                .is_some_and(|known| known.md5(self.format) == Some(&self.md5))
-            || has_same_bytes(dest, &self.path)?;
-        Ok(same.then_some(stat))
-    }
-}
-
-fn memo_entry<'m>(memo: &'m Memo, relpath: &str) -> impl Fn(&Stat) -> Option<&'m Known> {
-    move |stat| memo.get(relpath, stat)
-}
-
 /// Makes `new` from an object in one of the ways; an unsupported one leaves nothing behind.
 pub(super) fn make(kind: LinkType, object: &Path, new: &Path) -> io::Result<()> {
     let fill = |how: fn(&std::fs::File, &std::fs::File) -> io::Result<()>| {
@@ -310,29 +205,6 @@ fn remove_others(dir: &Path, ignore: &DvcIgnore, wanted: &HashSet<&str>) -> Resu
     Ok(())
 }
 
-fn is_same_file(a: &Metadata, b: &Metadata) -> bool {
-    (a.dev(), a.ino()) == (b.dev(), b.ino())
-}
-
-/// Compares two files of one size, stopping at the first difference.
-fn has_same_bytes(a: &Path, b: &Path) -> io::Result<bool> {
-    const PIECE: usize = 256 * 1024;
-    let (mut a, mut b) = (fs_err::File::open(a)?, fs_err::File::open(b)?);
-    let (mut piece_a, mut piece_b) = (Vec::with_capacity(PIECE), Vec::with_capacity(PIECE));
-    loop {
-        piece_a.clear();
-        piece_b.clear();
-        (&mut a).take(PIECE as u64).read_to_end(&mut piece_a)?;
-        (&mut b).take(PIECE as u64).read_to_end(&mut piece_b)?;
-        if piece_a != piece_b {
-            return Ok(false);
-        }
-        if piece_a.is_empty() {
-            return Ok(true);
-        }
-    }
-}
-
 pub(super) fn set_executable(path: &Path, executable: bool) -> io::Result<()> {
     let mode = fs_err::metadata(path)?.mode() & 0o7777;
     let wanted = if executable {
@@ -350,6 +222,7 @@ pub(super) fn set_executable(path: &Path, executable: bool) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::digest::{self, DirDigest, PathDigest};
+    use std::path::PathBuf;
     use tempfile::TempDir;
 
     struct Project {

@@ -21,6 +21,7 @@ pub mod filter;
 pub mod git_config;
 pub mod hash;
 pub mod history;
+mod holds;
 mod ini;
 pub mod insert;
 pub mod integrity;
