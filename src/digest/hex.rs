@@ -22,12 +22,24 @@ impl<const N: usize> Hex<N> {
         digits.iter().all(is_hex).then_some(Hex(digits))
     }
 
-    pub(super) fn of(bytes: &[u8]) -> Self {
+    /// Writes `N / 2` bytes in hex digits.
+    pub fn of(bytes: &[u8]) -> Self {
         let mut digits = [b'0'; N];
         for (pair, byte) in digits.chunks_mut(2).zip(bytes) {
             pair.copy_from_slice(&[byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]));
         }
         Hex(digits)
+    }
+
+    /// Returns the bytes that the digits write.
+    pub fn bytes(&self) -> impl Iterator<Item = u8> + '_ {
+        let value = |digit: u8| match digit {
+            b'0'..=b'9' => digit - b'0',
+            _ => digit - b'a' + 10,
+        };
+        self.0
+            .chunks_exact(2)
+            .map(move |pair| value(pair[0]) << 4 | value(pair[1]))
     }
 }
 
@@ -93,5 +105,6 @@ mod tests {
             assert_eq!(Md5Hex::parse(other), None, "{other}");
         }
         assert_eq!(Hex::<4>::of(&[0x0f, 0xa0]), "0fa0");
+        assert!(Hex::<4>::of(&[0x0f, 0xa0]).bytes().eq([0x0f, 0xa0]));
     }
 }

@@ -7,6 +7,7 @@
 use super::dir_listing::{self, ListedFile};
 use super::durable;
 use super::hash::Hashed;
+use super::memo::Memo;
 use crate::digest::{self, Format};
 use crate::error::{Context, Error, Kind, Result};
 use crate::progress::Progress;
@@ -44,8 +45,8 @@ pub struct Cache {
     pub(crate) shared: bool,
     /// The project's root, absolute: where `.dvcignore` holds.
     pub(crate) project: PathBuf,
-    /// Where hashes of unchanged files are remembered; `None` where no stat is trusted.
-    pub(crate) memo: Option<PathBuf>,
+    /// Hashes of unchanged files; it is kept nowhere where no stat is trusted.
+    pub(crate) memo: Memo,
     /// The same within this process, for single files.
     pub(crate) hashed: Hashed,
     /// How far files are read.
@@ -60,7 +61,7 @@ impl Cache {
             types: vec![LinkType::Reflink, LinkType::Copy],
             shared: false,
             project: project.into(),
-            memo: None,
+            memo: Memo::default(),
             hashed: Hashed::default(),
             progress: Default::default(),
         }

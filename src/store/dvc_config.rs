@@ -6,6 +6,7 @@ use super::Store;
 use super::cache::{Cache, LinkType};
 use super::durable;
 use super::ini::{self, remote_name, section_name};
+use super::memo::Memo;
 use crate::error::{Context, Error, Result};
 use indexmap::IndexMap;
 use std::borrow::Cow;
@@ -170,7 +171,10 @@ impl Store {
             types: config.cache_types()?,
             shared: config.cache_shared()?,
             project: project.to_owned(),
-            memo: (self.settings.trust_stat).then(|| self.git_dir.join("git-exp/memo")),
+            memo: match self.settings.trust_stat {
+                true => Memo::at(self.memo_dir()),
+                false => Memo::default(),
+            },
             hashed: Default::default(),
             progress: Arc::clone(&self.progress),
         })

@@ -1,8 +1,8 @@
 //! Contents of the work tree by their hashes, as `dvc.lock` and notes have them.
 
 use super::cache::Cache;
-use super::dvc_ignore::{DvcIgnore, FoundFile};
-use super::memo::{self, Known, Memo, Stat};
+use super::dvc_ignore::DvcIgnore;
+use super::memo::{self, Known, Stat};
 use crate::digest::{self, DirDigest, FileDigest, Format, PathDigest};
 use crate::error::{Context, Error, Kind, Result};
 use crate::progress::Piece;
@@ -47,61 +47,75 @@ impl Cache {
         let Some(stat) = stat(path)? else {
             return Ok(None);
         };
-        let isexec = stat.mode() & 0o100 != 0;
-        if self.memo.is_some()
-            && stat.is_file()
-            && let Some(digest) = self.hashed.get(path, &Stat::of(&stat))
-        {
-            return Ok(Some(PathDigest::File { digest, isexec }));
+        if stat.is_dir() {
+            return self.digest_dir(path).map(PathDigest::Dir).map(Some);
         }
-        let remembers = !stat.is_file() || stat.len() > NOT_WORTH_A_MEMO;
-        let mut memo = match remembers {
-            true => Memo::load(self.memo.as_deref(), path),
-            false => Memo::default(),
-        };
-        let found = if stat.is_dir() {
-            let files = DvcIgnore::above(&self.project, path)?.files_below(path)?;
-            let unknown = |file: &&FoundFile| {
-                let known = memo.get(&file.relpath, &file.stat);
-                !known.is_some_and(Known::is_complete)
-            };
-            let total = files.iter().filter(unknown).map(|file| file.stat.size());
-            let piece = self.begin(path, total.sum());
-            let digests = files
-                .par_iter()
-                .map(|file| {
-                    let path = path.join(&file.relpath);
-                    digest_file(&path, &file.relpath, file.stat, &memo, &piece)
-                })
-                .collect::<Result<Vec<_>>>()?;
-            let mut dir = DirDigest {
-                files: IndexMap::with_capacity(files.len()),
-            };
-            for (file, hashed) in files.into_iter().zip(digests) {
-                hashed.remember(&mut memo, &file.relpath);
-                dir.files.insert(file.relpath, hashed.digest);
-            }
-            memo.retain(|relpath| dir.files.contains_key(relpath));
-            PathDigest::Dir(dir)
-        } else if stat.is_file() {
-            let piece = self.begin(path, stat.len());
-            let hashed = digest_file(path, "", Stat::of(&stat), &memo, &piece)?;
-            hashed.remember(&mut memo, "");
-            if hashed.is_settled() {
-                self.hashed.put(path, Stat::of(&stat), &hashed.digest);
-            }
-            PathDigest::File {
-                digest: hashed.digest,
-                isexec,
-            }
-        } else {
+        if !stat.is_file() {
             return Err(Error::refused(format!(
                 "'{}' is neither a file nor a directory",
                 path.display()
             )));
+        }
+        let isexec = stat.mode() & 0o100 != 0;
+        let digest = self.digest_file(path, Stat::of(&stat))?;
+        Ok(Some(PathDigest::File { digest, isexec }))
+    }
+
+    fn digest_file(&self, path: &Path, stat: Stat) -> Result<FileDigest> {
+        if self.memo.is_kept()
+            && let Some(digest) = self.hashed.get(path, &stat)
+        {
+            return Ok(digest);
+        }
+        let is_remembered = stat.size() > NOT_WORTH_A_MEMO;
+        if is_remembered
+            && let Some(digest) = self.memo.get(&stat).and_then(|it| it.digest(stat.size()))
+        {
+            self.hashed.put(path, stat, &digest);
+            return Ok(digest);
+        }
+        let hashed = read(path, &self.begin(path, stat.size()))?;
+        if hashed.is_settled() {
+            self.hashed.put(path, hashed.stat, &hashed.digest);
+            if is_remembered {
+                self.memo.put([hashed.known()]);
+            }
+        }
+        Ok(hashed.digest)
+    }
+
+    fn digest_dir(&self, path: &Path) -> Result<DirDigest> {
+        let files = DvcIgnore::above(&self.project, path)?.files_below(path)?;
+        let mut known: Vec<Option<FileDigest>> = vec![None; files.len()];
+        self.memo
+            .find(files.iter().map(|file| file.stat), |at, it| {
+                known[at] = it.digest(files[at].stat.size());
+            });
+        let unknown = files
+            .iter()
+            .zip(&known)
+            .filter(|(_, known)| known.is_none());
+        let total = unknown.map(|(file, _)| file.stat.size()).sum();
+        let piece = self.begin(path, total);
+        let read = (files.par_iter().zip(&known))
+            .filter(|(_, known)| known.is_none())
+            .map(|(file, _)| read(&path.join(&file.relpath), &piece))
+            .collect::<Result<Vec<_>>>()?;
+        self.memo.put(
+            read.iter()
+                .filter(|it| it.is_settled())
+                .map(JustRead::known),
+        );
+        let mut read = read.into_iter();
+        let mut dir = DirDigest {
+            files: IndexMap::with_capacity(files.len()),
         };
-        memo.save();
-        Ok(Some(found))
+        for (file, known) in files.into_iter().zip(known) {
+            if let Some(digest) = known.or_else(|| Some(read.next()?.digest)) {
+                dir.files.insert(file.relpath, digest);
+            }
+        }
+        Ok(dir)
     }
 
     fn begin(&self, path: &Path, total: u64) -> Piece<'_> {
@@ -134,23 +148,21 @@ impl Cache {
     }
 }
 
-/// A file's hashes, and what it takes to remember them.
-struct FileHashed {
+/// The hashes of a file that was read, with stat and time from before the first byte.
+struct JustRead {
     digest: FileDigest,
-    /// Stat and time from before the first byte was read; `None` if it came from the memo.
-    read: Option<(Stat, i64)>,
+    stat: Stat,
+    at: i64,
 }
 
-impl FileHashed {
+impl JustRead {
     /// Whether a later write is sure to show in the stat.
     fn is_settled(&self) -> bool {
-        self.read.is_none_or(|(stat, at)| stat.is_settled(at))
+        self.stat.is_settled(self.at)
     }
 
-    fn remember(&self, memo: &mut Memo, relpath: &str) {
-        if let Some((stat, at)) = self.read {
-            memo.put(relpath, stat, Known::all(&self.digest), at);
-        }
+    fn known(&self) -> (Stat, Known) {
+        (self.stat, Known::all(&self.digest))
     }
 }
 
@@ -165,30 +177,15 @@ impl Read for Counted<'_> {
     }
 }
 
-fn digest_file(
-    path: &Path,
-    relpath: &str,
-    stat: Stat,
-    memo: &Memo,
-    piece: &Piece<'_>,
-) -> Result<FileHashed> {
-    let known = memo
-        .get(relpath, &stat)
-        .and_then(|known| known.digest(stat.size()));
-    if let Some(digest) = known {
-        return Ok(FileHashed { digest, read: None });
-    }
+fn read(path: &Path, piece: &Piece<'_>) -> Result<JustRead> {
     let at = memo::now();
     let read = || -> io::Result<_> {
         let file = fs_err::File::open(path)?;
         let stat = Stat::of(&file.metadata()?);
-        Ok((digest::read(Counted(file, piece))?, stat))
+        let digest = digest::read(Counted(file, piece))?;
+        Ok(JustRead { digest, stat, at })
     };
-    let (digest, stat) = read().context(|| format!("cannot read '{}'", path.display()))?;
-    Ok(FileHashed {
-        digest,
-        read: Some((stat, at)),
-    })
+    read().context(|| format!("cannot read '{}'", path.display()))
 }
 
 /// Returns what is at `path`, links followed, or `None` if nothing is.
@@ -211,6 +208,7 @@ fn stat(path: &Path) -> Result<Option<Metadata>> {
 mod tests {
     use super::*;
     use crate::digest::Format;
+    use crate::store::memo::Memo;
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
 
@@ -218,7 +216,7 @@ mod tests {
     fn hashes_the_workspace() {
         let root = tempfile::tempdir().unwrap();
         let mut cache = Cache::new(root.path().join("cache"), root.path());
-        cache.memo = Some(root.path().join("memo"));
+        cache.memo = Memo::at(root.path().join("memo"));
         let path = root.path().join("tool");
         assert_eq!(cache.digest(&path).unwrap(), None);
         fs_err::write(&path, "x").unwrap();

@@ -26,7 +26,7 @@ impl Store {
         self.clear_leftovers_in(tops)?;
         let mut state = vec![self.common_dir.join("git-exp"), self.state_dir()];
         state.dedup();
-        state.push(self.state_dir().join("memo"));
+        state.push(self.memo_dir());
         for folder in state {
             clear_old(&folder)?;
         }

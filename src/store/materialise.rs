@@ -2,15 +2,16 @@
 
 use super::cache::{Cache, LinkType};
 use super::copy;
+use super::dir_listing::ListedFile;
 use super::durable::{self, TEMPORARY_PREFIX};
 use super::dvc_ignore::DvcIgnore;
-use super::holds::{Object, is_same_file, memo_entry};
-use super::memo::{Known, Memo, Stat};
+use super::holds::Place;
+use super::memo::{self, Known, Stat};
 use crate::digest::Format;
 use crate::error::{Context, Result};
 use rayon::prelude::*;
 use std::collections::HashSet;
-use std::fs::{Metadata, Permissions};
+use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -28,22 +29,13 @@ impl Cache {
     /// Nothing is changed if an object is missing (an error that names it) or a listing damaged.
     pub fn materialise(&self, format: Format, md5: &str, isexec: bool, dest: &Path) -> Result<()> {
         let cannot = || format!("cannot restore '{}'", dest.display());
-        let mut memo = Memo::load(self.memo.as_deref(), dest);
-        let mut placed = Vec::new();
-        if md5.ends_with(".dir") {
-            self.materialise_dir(format, md5, dest, &memo, &mut placed)
-                .context(cannot)?;
-        } else {
-            let object = self.object(format, md5).context(cannot)?;
-            if let Some(stat) = self
-                .materialise_file(&object, isexec, dest, memo_entry(&memo, ""))
-                .context(cannot)?
-            {
-                placed.push((String::new(), md5.to_owned(), stat));
-            }
-        }
-        memo.put_own(format, placed);
-        memo.save();
+        let placed = match md5.ends_with(".dir") {
+            true => self.materialise_dir(format, md5, dest),
+            false => self
+                .places(format, vec![(md5.to_owned(), dest.to_owned())])
+                .and_then(|places| self.place_all(&places, isexec)),
+        };
+        self.memo.put_own(placed.context(cannot)?);
         Ok(())
     }
 
@@ -52,22 +44,15 @@ impl Cache {
         format: Format,
         md5: &str,
         dest: &Path,
-        memo: &Memo,
-        placed: &mut Vec<(String, String, Metadata)>,
-    ) -> Result<()> {
+    ) -> Result<Vec<(Stat, Known)>> {
         let files = self.listing(format, md5)?;
-        let objects = files
-            .iter()
-            .map(|file| self.object(format, &file.md5))
-            .collect::<Result<Vec<_>>>()?;
+        let place = |file: &ListedFile| (file.md5.to_string(), dest.join(&file.relpath));
+        let places = self.places(format, files.iter().map(place).collect())?;
         let cannot = || format!("cannot create the directory '{}'", dest.display());
         make_room_for_dir(dest).context(cannot)?;
         let mut dirs = HashSet::from([dest]);
-        let dests: Vec<_> = files.iter().map(|file| dest.join(&file.relpath)).collect();
-        for file in &dests {
-            let above: Vec<_> = file
-                .ancestors()
-                .skip(1)
+        for place in &places {
+            let above: Vec<_> = (place.dest.ancestors().skip(1))
                 .take_while(|dir| dirs.insert(dir))
                 .collect();
             for dir in above.into_iter().rev() {
@@ -76,40 +61,38 @@ impl Cache {
         }
         let wanted: HashSet<&str> = files.iter().map(|file| file.relpath.as_str()).collect();
         remove_others(dest, &DvcIgnore::above(&self.project, dest)?, &wanted)?;
-        let written = (files.par_iter().zip(&objects).zip(&dests))
-            .map(|((file, object), dest)| {
-                self.materialise_file(object, false, dest, memo_entry(memo, &file.relpath))
-                    .context(|| format!("cannot write '{}'", dest.display()))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        for (file, stat) in files.into_iter().zip(written) {
-            if let Some(stat) = stat {
-                placed.push((file.relpath, file.md5.to_string(), stat));
-            }
-        }
-        Ok(())
+        self.place_all(&places, false)
     }
 
-    /// Returns the stat of the file at `dest` if it may be remembered as this object's content.
-    fn materialise_file<'m>(
-        &self,
-        object: &Object,
-        isexec: bool,
-        dest: &Path,
-        known: impl Fn(&Stat) -> Option<&'m Known>,
-    ) -> io::Result<Option<Metadata>> {
-        if let Some(stat) = object.is_at(dest, known)? {
+    /// Fills places. Returns what may be remembered of files that are there now.
+    fn place_all(&self, places: &[Place], isexec: bool) -> Result<Vec<(Stat, Known)>> {
+        let placed = (places.par_iter())
+            .map(|place| {
+                self.place_file(place, isexec)
+                    .context(|| format!("cannot write '{}'", place.dest.display()))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        Ok(placed.into_iter().flatten().collect())
+    }
+
+    fn place_file(&self, place: &Place, isexec: bool) -> io::Result<Option<(Stat, Known)>> {
+        let (object, dest) = (&place.object, place.dest.as_path());
+        let at = memo::now();
+        if place.has_object()? {
+            let compared = place.compared().filter(|(stat, _)| stat.is_settled(at));
             // A second name of the object has the object's mode.
-            if !is_same_file(&stat, &object.stat)
-                && stat.nlink() == 1
-                && (stat.mode() & 0o100 != 0) != isexec
-            {
-                set_executable(dest, isexec)?;
-                return fs_err::metadata(dest).map(Some);
+            let stat = place.found.as_ref().filter(|stat| {
+                !place.is_linked() && stat.nlink() == 1 && (stat.mode() & 0o100 != 0) != isexec
+            });
+            if stat.is_none() {
+                return Ok(compared);
             }
-            return Ok(Some(stat));
+            set_executable(dest, isexec)?;
+            let known = compared.map(|(_, known)| known).or(place.known.clone());
+            let stat = Stat::of(&fs_err::metadata(dest)?);
+            return Ok(known.map(|known| (stat, known)));
         }
-        let alone = isexec || object.stat.len() == 0;
+        let alone = isexec || object.stat.size() == 0;
         let types = self
             .types
             .iter()
@@ -134,10 +117,15 @@ impl Cache {
                 set_executable(temporary.path(), true)?;
             }
             put_in_place(temporary, dest)?;
-            return match kind {
-                LinkType::Reflink | LinkType::Copy => fs_err::metadata(dest).map(Some),
-                LinkType::Hardlink | LinkType::Symlink => Ok(None),
-            };
+            let stat = Stat::of(&fs_err::metadata(dest)?);
+            return Ok(match kind {
+                LinkType::Reflink | LinkType::Copy => Some((stat, object.known_of_copy())),
+                // Where its ctime tells the object's content, that is another one now.
+                LinkType::Hardlink if stat.differs_in_change_only(&object.stat) => {
+                    object.known.clone().map(|known| (stat, known))
+                }
+                LinkType::Hardlink | LinkType::Symlink => None,
+            });
         }
         Err(io::Error::other("no way to link or copy"))
     }
@@ -222,6 +210,7 @@ pub(super) fn set_executable(path: &Path, executable: bool) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::digest::{self, DirDigest, PathDigest};
+    use crate::store::memo::Memo;
     use std::path::PathBuf;
     use tempfile::TempDir;
 
@@ -322,7 +311,7 @@ mod tests {
     #[test]
     fn knows_its_own_in_the_workspace() {
         let mut project = Project::new();
-        project.cache.memo = Some(project.path("memo"));
+        project.cache.memo = Memo::at(project.path("memo"));
         let holds = |project: &Project, md5: &str, path: &str| {
             let path = project.path(path);
             project.cache.holds_at(Format::V3, md5, &path).unwrap()
@@ -434,7 +423,7 @@ mod tests {
     #[test]
     fn a_remembered_file_is_not_read_again() {
         let mut project = Project::new();
-        project.cache.memo = Some(project.path("memo"));
+        project.cache.memo = Memo::at(project.path("memo"));
         let md5 = project.store(&vec![7; 2 << 20]);
         project.put(&md5, "model");
         // Only a reader would notice that the object is damaged now.

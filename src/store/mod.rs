@@ -160,6 +160,11 @@ impl Store {
         self.git_dir.join("git-exp")
     }
 
+    /// Returns where hashes of unchanged files are remembered, for all worktrees. It may not exist.
+    pub(super) fn memo_dir(&self) -> PathBuf {
+        self.common_dir.join("git-exp/memo")
+    }
+
     /// Returns how far long reads of this store are.
     pub fn progress(&self) -> Arc<Progress> {
         Arc::clone(&self.progress)

@@ -59,6 +59,7 @@ mod suite;
 mod templates;
 mod tutorial;
 mod undo;
+mod unread;
 mod untouched;
 mod unwatched;
 mod visiting;
