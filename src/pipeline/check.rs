@@ -5,7 +5,7 @@ use super::paths::is_within;
 use super::schema::File;
 use super::stage::Stage;
 use crate::error::{Error, Result};
-use crate::yaml::read::{self, Node};
+use crate::yaml::{self, Node};
 use std::rc::Rc;
 
 /// A place in a file that says something.
@@ -28,7 +28,7 @@ impl Spot {
     /// An error about what stands there.
     pub fn error(&self, what: impl AsRef<str>) -> Error {
         match self.at {
-            Some((line, column)) => read::error_at(&self.file, line, column, what.as_ref()),
+            Some((line, column)) => yaml::error_at(&self.file, line, column, what.as_ref()),
             None => Error::refused(what.as_ref()),
         }
     }

@@ -21,7 +21,7 @@ use crate::error::Result;
 use crate::lockfile::LockedHash;
 use crate::value::{Step, Value};
 use crate::yaml::edit::{self, Change};
-use crate::yaml::read::{self, Node, NodeKind};
+use crate::yaml::{self, Node, NodeKind};
 use indexmap::IndexMap;
 
 /// How the name of such a file ends.
@@ -135,7 +135,7 @@ fn has(recorded: &LockedHash, key: &str) -> bool {
 
 /// Parses the text of a `.dvc` file.
 pub(super) fn parse(text: &str, file: File<'_>) -> Result<(DataFile, Placed)> {
-    let root = read::parse(text, file.origin)?;
+    let root = yaml::parse(text, file.origin)?;
     let mut data = DataFile {
         text: text.to_owned(),
         stage: Stage {

@@ -7,13 +7,13 @@
 use crate::error::{Error, Result};
 use crate::value::{Map, Step, Value};
 use crate::yaml::edit::{self, Change};
-use crate::yaml::read::{self, Node};
+use crate::yaml::{self, Node};
 
 /// Returns `text` (of a file called `origin`) with the stage `name` added at the end, or replaced.
 ///
 /// Of a replaced stage the parts that stay the same keep their text and their comments.
 pub fn set_stage(text: &str, origin: &str, name: &str, stage: &Value) -> Result<String> {
-    let root = read::parse(text, origin)?;
+    let root = yaml::parse(text, origin)?;
     let wanted = with_stage(&root, name, stage);
     let refused = || {
         Error::refused(format!(
@@ -39,7 +39,7 @@ pub fn set_stage(text: &str, origin: &str, name: &str, stage: &Value) -> Result<
         }
     };
     let changed = changed.map_err(|_| refused())?;
-    match read::parse(&changed, origin) {
+    match yaml::parse(&changed, origin) {
         Ok(root) if root.to_value() == wanted => Ok(changed),
         _ => Err(refused()),
     }
@@ -52,7 +52,7 @@ fn with_last_line_ended(text: &str, origin: &str, root: &Node) -> Option<String>
         return None;
     }
     let finished = format!("{text}{}", edit::line_break(text));
-    let read = read::parse(&finished, origin).ok()?;
+    let read = yaml::parse(&finished, origin).ok()?;
     (read.to_value() == root.to_value()).then_some(finished)
 }
 
@@ -105,7 +105,7 @@ metrics:
 ";
 
     fn stage(text: &str) -> Value {
-        read::parse(text, "test").unwrap().to_value()
+        yaml::parse(text, "test").unwrap().to_value()
     }
 
     fn set(text: &str, name: &str, value: &str) -> String {
@@ -223,7 +223,7 @@ metrics:
             let text = lines.join("\n");
             let value = stage("{cmd: new, deps: [y, w]}");
             if let Ok(changed) = set_stage(&text, "dvc.yaml", name, &value) {
-                let root = read::parse(&changed, "dvc.yaml").unwrap();
+                let root = yaml::parse(&changed, "dvc.yaml").unwrap();
                 prop_assert_eq!(root.get("stages").unwrap().get(name).unwrap().to_value(), value);
             }
         }

@@ -5,7 +5,7 @@ use super::schema::File;
 use super::stage::{Live, Output, OutputKind};
 use crate::error::Result;
 use crate::value::{Map, Value};
-use crate::yaml::read::Node;
+use crate::yaml::Node;
 use indexmap::IndexMap;
 
 const FLAGS: &[&str] = &["cache", "persist", "checkpoint", "remote", "push"];

@@ -5,7 +5,7 @@ use super::outputs::check_property;
 use super::schema::File;
 use crate::error::Result;
 use crate::value::{Key, Map, Value};
-use crate::yaml::read::Node;
+use crate::yaml::Node;
 
 const PLOT_KEYS: &[&str] = &["x", "y", "x_label", "y_label", "title", "template"];
 const ARTIFACT_KEYS: &[&str] = &["path", "desc", "type", "labels", "meta"];

@@ -3,7 +3,7 @@
 use super::paths::{self, PathProblem};
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
-use crate::yaml::read::{Node, NodeKind};
+use crate::yaml::{Node, NodeKind};
 
 /// A file that is being read, and the folder that its paths are relative to.
 #[derive(Debug, Clone, Copy)]

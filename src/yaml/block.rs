@@ -6,7 +6,7 @@
 //! comments. Of anything else it has no opinion: the general reader decides, and words all errors.
 //! The tests hold the two against each other.
 
-use super::read::{Node, NodeKind};
+use super::node::{Node, NodeKind};
 use super::scalar;
 use crate::value::Value;
 use saphyr_parser::ScalarStyle;

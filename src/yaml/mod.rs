@@ -2,8 +2,10 @@
 
 mod block;
 pub mod edit;
+mod end;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod node;
 pub mod print;
 pub mod read;
 mod resolve;
@@ -11,5 +13,6 @@ mod scalar;
 #[cfg(test)]
 mod tests;
 
-pub use read::{Node, NodeKind, parse};
+pub use node::{Node, NodeKind, error_at};
+pub use read::parse;
 pub(crate) use resolve::{int, value as plain_scalar};

@@ -4,9 +4,11 @@
 //! that: `%YAML 1.1` (other scalar rules), nesting deeper than 200 and aliases that expand to more
 //! than 64 MiB, so that no input can exhaust stack or memory.
 
+use super::end::End;
+use super::node::{Node, NodeKind, error_at};
 use super::{block, scalar};
 use crate::error::{Error, Result};
-use crate::value::{Key, Map, Value};
+use crate::value::{Key, Value};
 use indexmap::IndexMap;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput, Tag};
 use std::borrow::Cow;
@@ -18,35 +20,6 @@ const DEEPEST: usize = 200;
 const LARGEST: usize = 64 << 20;
 /// What a node weighs besides its text.
 const NODE_WEIGHT: usize = 64;
-
-/// A node of a document and where it starts.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Node {
-    /// What it is.
-    pub kind: NodeKind,
-    /// Line from 1.
-    pub line: usize,
-    /// Column from 1, in characters.
-    pub column: usize,
-}
-
-/// Scalar, sequence or mapping; aliases are expanded, `<<` is merged.
-#[derive(Debug, Clone, PartialEq)]
-pub enum NodeKind {
-    /// A scalar.
-    Scalar {
-        /// Its meaning; a quoted one is always text, and a date is its text.
-        value: Value,
-        /// Its text, without quotes and escapes.
-        text: String,
-        /// Whether DVC reads it as a date, which has no place in `dvc.lock`: refuse it where it is used.
-        is_date: bool,
-    },
-    /// A sequence.
-    List(Vec<Node>),
-    /// A mapping in file order; keys are scalars, unique. What `<<` brought stands first.
-    Map(Vec<(Node, Node)>),
-}
 
 /// Parses one document; an empty one is a null scalar. Errors name `origin`, line and column.
 pub fn parse(text: &str, origin: &str) -> Result<Node> {
@@ -74,97 +47,6 @@ pub(super) fn parse_general(text: &str, origin: &str) -> Result<Node> {
             None => error,
         }
     })
-}
-
-impl Node {
-    /// Returns the value without positions.
-    pub fn to_value(&self) -> Value {
-        match &self.kind {
-            NodeKind::Scalar { value, .. } => value.clone(),
-            NodeKind::List(items) => Value::List(items.iter().map(Node::to_value).collect()),
-            NodeKind::Map(entries) => {
-                let mut map = Map::with_capacity(entries.len());
-                for (key, value) in entries {
-                    if let Some(key) = key.to_key() {
-                        map.insert(key, value.to_value());
-                    }
-                }
-                Value::Map(map)
-            }
-        }
-    }
-
-    /// Returns what it is as a mapping's key; `None` unless it is a scalar.
-    pub fn to_key(&self) -> Option<Key> {
-        match &self.kind {
-            NodeKind::Scalar { value, .. } => Key::of(value),
-            _ => None,
-        }
-    }
-
-    /// Returns a mapping's entry; `None` also if this is no mapping.
-    pub fn get(&self, key: &str) -> Option<&Node> {
-        let entries = self.as_map()?;
-        entries
-            .iter()
-            .find(|(node, _)| node.to_key().is_some_and(|found| found == *key))
-            .map(|(_, value)| value)
-    }
-
-    /// Returns the entries, if it is a mapping.
-    pub fn as_map(&self) -> Option<&[(Node, Node)]> {
-        match &self.kind {
-            NodeKind::Map(entries) => Some(entries),
-            _ => None,
-        }
-    }
-
-    /// Returns the items, if it is a sequence.
-    pub fn as_list(&self) -> Option<&[Node]> {
-        match &self.kind {
-            NodeKind::List(items) => Some(items),
-            _ => None,
-        }
-    }
-
-    /// Returns the text, if it is a scalar that means text.
-    pub fn as_str(&self) -> Option<&str> {
-        match &self.kind {
-            NodeKind::Scalar { value, .. } => value.as_str(),
-            _ => None,
-        }
-    }
-
-    /// Returns the truth value, if it is one.
-    pub fn as_bool(&self) -> Option<bool> {
-        match &self.kind {
-            NodeKind::Scalar { value, .. } => value.as_bool(),
-            _ => None,
-        }
-    }
-
-    /// Whether it is null: `~`, `null`, nothing.
-    pub fn is_null(&self) -> bool {
-        matches!(
-            self.kind,
-            NodeKind::Scalar {
-                value: Value::Null,
-                ..
-            }
-        )
-    }
-
-    /// Returns an error that says `what` about this place in `origin`.
-    pub fn error(&self, origin: &str, what: impl AsRef<str>) -> Error {
-        error_at(origin, self.line, self.column, what.as_ref())
-    }
-}
-
-/// Returns an error that says `what` about a place in `origin`.
-pub fn error_at(origin: &str, line: usize, column: usize, what: &str) -> Error {
-    Error::corrupt(format!(
-        "cannot parse '{origin}', line {line}, column {column}: {what}"
-    ))
 }
 
 /// A node with what it costs to repeat it.
@@ -442,44 +324,6 @@ impl<'text> Reader<'text> {
             }
         }
         Ok(entries)
-    }
-}
-
-/// Where a text ends without a line break. The parser puts one there, to a block scalar too.
-struct End<'text> {
-    /// The last line; nothing if it has a line break.
-    line: &'text str,
-    /// The characters of the whole text.
-    index: usize,
-}
-
-impl<'text> End<'text> {
-    fn of(text: &'text str) -> Self {
-        let line = text.rsplit(['\n', '\r']).next().unwrap_or_default();
-        End {
-            line,
-            index: if line.is_empty() {
-                0
-            } else {
-                text.chars().count()
-            },
-        }
-    }
-
-    fn without_added_break(
-        &self,
-        text: Cow<'text, str>,
-        style: ScalarStyle,
-        span: Span,
-    ) -> Cow<'text, str> {
-        let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
-        let is_last = !self.line.is_empty() && span.end.index() >= self.index;
-        let is_inside =
-            !self.line.trim().is_empty() || self.line.chars().count() >= span.start.col();
-        match text.strip_suffix('\n') {
-            Some(text) if is_block && is_last && is_inside => Cow::Owned(text.to_owned()),
-            _ => text,
-        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::stage::{Stage, address};
 use super::template::{self, Sources};
 use super::{PIPELINE_FILE, Pipeline, paths, reports};
 use crate::error::Result;
-use crate::yaml::read::{self, Node};
+use crate::yaml::{self, Node};
 
 /// The params file of keys that name none.
 pub const DEFAULT_PARAMS: &str = "params.yaml";
@@ -67,7 +67,7 @@ pub fn written_stage(text: &str, origin: &str, name: &str) -> Result<Option<Stag
         folder: "",
         is_draft: false,
     };
-    let root = read::parse(text, origin)?;
+    let root = yaml::parse(text, origin)?;
     let stages = root.get("stages").and_then(Node::as_map);
     let found = stages
         .unwrap_or_default()
@@ -95,7 +95,7 @@ pub(super) fn parse_part(
     file: File<'_>,
     sources: &dyn Sources,
 ) -> Result<(Pipeline, Vec<Placed>)> {
-    let written = read::parse(text, file.origin)?;
+    let written = yaml::parse(text, file.origin)?;
     if written.is_null() {
         return Ok((Pipeline::default(), Vec::new()));
     }

@@ -8,7 +8,7 @@ use super::super::schema::File;
 use super::super::stage::{Command, OutputKind, ParamsDependency, Stage};
 use super::DEFAULT_PARAMS;
 use crate::error::Result;
-use crate::yaml::read::Node;
+use crate::yaml::Node;
 use indexmap::IndexMap;
 
 const STAGE_KEYS: &[&str] = &[

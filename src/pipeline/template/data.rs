@@ -5,7 +5,7 @@ use super::vars::refuse_dates;
 use super::{Place, Resolver, Scope, expression, text};
 use crate::error::{Error, Result};
 use crate::value::Value;
-use crate::yaml::read::{Node, NodeKind};
+use crate::yaml::{Node, NodeKind};
 use indexmap::IndexMap;
 
 /// What `foreach`, or one axis of a matrix, goes over.

@@ -6,7 +6,7 @@ use super::vars::Vars;
 use super::{Place, Resolver, Scope, text_node, with_kind};
 use crate::error::Result;
 use crate::value::Value;
-use crate::yaml::read::{Node, NodeKind};
+use crate::yaml::{Node, NodeKind};
 use indexmap::IndexMap;
 
 /// Stands between the name of a group and the key of a stage.

@@ -25,7 +25,7 @@ use super::schema::File;
 use crate::error::Result;
 use crate::params::ParamsFile;
 use crate::value::Map;
-use crate::yaml::read::{Node, NodeKind};
+use crate::yaml::{Node, NodeKind};
 use context::{Context, Var};
 use indexmap::{IndexMap, IndexSet};
 use std::cell::RefCell;

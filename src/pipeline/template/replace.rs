@@ -5,7 +5,7 @@ use super::expression::{self, Template};
 use super::{Place, Resolver, Scope, text, text_node, with_kind};
 use crate::error::{Error, Result};
 use crate::value::Value;
-use crate::yaml::read::{Node, NodeKind};
+use crate::yaml::{Node, NodeKind};
 
 impl Resolver<'_> {
     /// Returns a node with its templates replaced, keys included.

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::pipeline::parse::DEFAULT_PARAMS;
 use crate::pipeline::paths;
 use crate::value::Value;
-use crate::yaml::read::{Node, NodeKind};
+use crate::yaml::{Node, NodeKind};
 use indexmap::IndexMap;
 
 /// Returns the values of the whole file: `params.yaml` beside it if it is there, then top-level `vars`.

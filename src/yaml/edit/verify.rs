@@ -2,7 +2,7 @@
 
 use super::Change;
 use crate::value::Step;
-use crate::yaml::read::{Node, NodeKind};
+use crate::yaml::{Node, NodeKind};
 
 /// Whether two documents are the same but for `path`, where `change` has happened.
 pub(super) fn differ_only_at(old: &Node, new: &Node, path: &[Step], change: &Change) -> bool {
