@@ -27,6 +27,10 @@ use std::path::PathBuf;
 /// changed is put into the cache and recorded in its '.dvc' file, data that is missing comes from the
 /// cache. Imports are used as they are and never fetched.
 ///
+/// Dependencies, params files and files of 'vars' may lie outside of the project, as in DVC. git has
+/// nothing of what lies outside of the repository: 'dvc.lock' says what it was, and one that differs
+/// makes the next run a fork.
+///
 /// A stage whose inputs are those of an earlier run is not run again: its outputs come from the cache, as
 /// DVC's run cache says. So do outputs of an unchanged stage that are gone or were changed; what nothing
 /// else holds is saved for 'git exp undo' first. Stages with checkpoints always run.
@@ -43,7 +47,8 @@ use std::path::PathBuf;
 /// With --temp, the run has a linked worktree of its own, below '.git', and the cache of this one. The
 /// workspace is read when it starts and never written: tracked files as they are, untracked code by the
 /// rules of exp.untracked, params as --set-param has them, and cached data that the stages need. What
-/// else is needed is named with --copy-paths. The experiment's checkpoints are what stays;
+/// else is needed is named with --copy-paths. What lies outside of the repository is read where it is, if
+/// its path is absolute; a relative one would lead elsewhere from there and is refused. The experiment's checkpoints are what stays;
 /// 'git exp apply' brings one into the workspace. Any number of such runs may be at work at once,
 /// beside one in the workspace. What a killed one has left, the next command that writes finishes and
 /// removes. --rev names a checkpoint to go on from, or a commit to start at, in place of the workspace.

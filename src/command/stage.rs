@@ -389,8 +389,8 @@ stages:
             ),
             (
                 "-n x -o ../y echo",
-                "path '../y' in 'outs' of stage 'x' is outside of the project; paths outside of it are not supported yet",
-                "use a path inside the project",
+                "output '../y' in 'outs' of stage 'x' lies outside of the project, which is not supported yet",
+                "",
             ),
             (
                 "-n x -o tracked echo",

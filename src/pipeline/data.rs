@@ -14,6 +14,7 @@
 
 use super::check::{Placed, Spot};
 use super::outputs::{Paths, check_property};
+use super::paths::is_outside;
 use super::schema::File;
 use super::stage::{Output, OutputKind, Stage};
 use crate::digest::{Format, PathDigest};
@@ -151,7 +152,7 @@ pub(super) fn parse(text: &str, file: File<'_>) -> Result<(DataFile, Placed)> {
     }
     let entries = file.known_map(&root, "the file", KEYS)?;
     let base = match root.get("wdir").filter(|node| !node.is_null()) {
-        Some(node) => file.path(file.folder, node, "'wdir'")?,
+        Some(node) => file.inner_path(file.folder, node, "'wdir'")?,
         None => file.folder.to_owned(),
     };
     data.stage.wdir.clone_from(&base);
@@ -196,10 +197,11 @@ fn read_out(
         return Err(file.error(item, format!("{what} has no 'path'")));
     };
     let written = file.text(path_node, &what)?;
-    let joined = super::paths::join(&paths.base, &written);
-    if joined.as_ref().is_err_and(|problem| problem.is_ours()) {
-        // no stage can read what lies outside of the project, so nobody needs it
-        return Ok(());
+    match file.resolve(&paths.base, &written) {
+        // nothing of that is ours to fetch or to store
+        Err(problem) if problem.is_ours() => return Ok(()),
+        Ok(path) if is_outside(&path) => return Ok(()),
+        _ => {}
     }
     let path = paths.read(path_node, &what)?;
     let mut out = Output::new(path, OutputKind::Out);
@@ -264,6 +266,7 @@ mod tests {
         let file = File {
             origin: path,
             folder: super::super::paths::folder(path),
+            root: "/p",
             is_draft: false,
         };
         parse(text, file).map(|(data, _)| data)

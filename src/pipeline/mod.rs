@@ -126,6 +126,14 @@ impl Pipeline {
         self.data.iter().find(tracks)
     }
 
+    /// Returns a path that stages read as notes have it, see [`Stage::noted`].
+    pub fn noted(&self, path: &str) -> String {
+        let reads =
+            |stage: &&Stage| paths::is_outside(path) && stage.inputs().any(|input| input == path);
+        let reader = self.stages.iter().find(reads);
+        reader.map_or_else(|| path.to_owned(), |stage| stage.noted(path))
+    }
+
     /// Lists the stages that a stage reads from, in the order of the file; none for a frozen one.
     pub fn dependencies_of(&self, stage: &Stage) -> Vec<&Stage> {
         if stage.frozen {

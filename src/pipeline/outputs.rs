@@ -1,6 +1,6 @@
 //! The lists `outs`, `metrics`, `plots` of a stage, and `live` of old files.
 
-use super::paths::is_within;
+use super::paths::{from, is_outside, is_within};
 use super::schema::File;
 use super::stage::{Live, Output, OutputKind};
 use crate::error::Result;
@@ -25,7 +25,11 @@ impl Paths<'_> {
     /// Reads one path.
     pub fn read(&mut self, node: &Node, what: &str) -> Result<String> {
         let path = self.file.path(&self.base, node, what)?;
-        let written = self.file.text(node, what)?;
+        let mut written = self.file.text(node, what)?;
+        if written.starts_with('/') && !is_outside(&path) {
+            // as in DVC, which writes it in the usual way
+            written = from(&self.base, &path);
+        }
         if written != path {
             self.spellings.insert(path.clone(), written);
         }
@@ -37,7 +41,9 @@ impl Paths<'_> {
         let path = self.read(node, what)?;
         let folder = self.file.folder;
         let name = path.rsplit('/').next().unwrap_or(&path);
-        let why = if is_within(folder, &path) {
+        let why = if is_outside(&path) {
+            "lies outside of the project, which is not supported yet"
+        } else if is_within(folder, &path) {
             "holds the pipeline itself"
         } else if is_within(&path, ".git") || is_within(&path, ".dvc") {
             "belongs to git and DVC"

@@ -1,4 +1,5 @@
-//! Paths as `dvc.yaml` writes them to paths relative to the project's root.
+//! Paths as `dvc.yaml` writes them to paths relative to the project's root, or absolute where they lie
+//! outside of it.
 
 use std::fmt;
 
@@ -7,7 +8,7 @@ use std::fmt;
 pub enum PathProblem {
     /// It is empty, or has a NUL in it.
     Malformed,
-    /// It starts at the root of the file system or at somebody's home.
+    /// It starts at the root of the file system.
     Absolute,
     /// It has a scheme: `s3://`, `remote://`.
     Url,
@@ -18,7 +19,7 @@ pub enum PathProblem {
 impl PathProblem {
     /// Whether DVC would take it: then the refusal is ours, not the user's mistake.
     pub fn is_ours(self) -> bool {
-        self != PathProblem::Malformed
+        self == PathProblem::Url
     }
 }
 
@@ -26,11 +27,9 @@ impl fmt::Display for PathProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             PathProblem::Malformed => "is not a path",
-            PathProblem::Absolute => "is absolute; absolute paths are not supported yet",
+            PathProblem::Absolute => "is absolute",
             PathProblem::Url => "is a URL; URLs are not supported yet",
-            PathProblem::Outside => {
-                "is outside of the project; paths outside of it are not supported yet"
-            }
+            PathProblem::Outside => "is outside of the project",
         })
     }
 }
@@ -62,6 +61,62 @@ pub fn join(base: &str, written: &str) -> Result<String, PathProblem> {
     Ok(parts.join("/"))
 }
 
+/// Joins `written` to `base` as [`join`] does, in a project whose root is `root`, an absolute path.
+///
+/// What lies outside of the project comes back absolute; what lies inside never does, however it is
+/// written. Without a root (empty) nothing outside can be named.
+pub fn resolve(root: &str, base: &str, written: &str) -> Result<String, PathProblem> {
+    match join(base, written) {
+        Err(PathProblem::Absolute | PathProblem::Outside) if !root.is_empty() => {}
+        joined if !is_outside(base) => return joined,
+        _ if is_url(written) => return Err(PathProblem::Url),
+        _ if written.is_empty() || written.contains('\0') => return Err(PathProblem::Malformed),
+        _ => {}
+    }
+    let start = match (written.starts_with('/'), is_outside(base)) {
+        (true, _) => String::new(),
+        (false, true) => base.to_owned(),
+        (false, false) => format!("{root}/{base}"),
+    };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in start.split('/').chain(written.split('/')) {
+        match part {
+            "" | "." => {}
+            // above the top there is only the top
+            ".." => drop(parts.pop()),
+            _ => parts.push(part),
+        }
+    }
+    let full = format!("/{}", parts.join("/"));
+    Ok(match full.strip_prefix(root) {
+        Some("") => String::new(),
+        Some(below) if below.starts_with('/') => below[1..].to_owned(),
+        _ => full,
+    })
+}
+
+/// Whether a path that [`resolve`] returned lies outside of the project.
+pub fn is_outside(path: &str) -> bool {
+    path.starts_with('/')
+}
+
+/// Returns how one who stands at the project's root writes what `written` in `base` leads out to,
+/// wherever the project is: `../data`; an absolute path as it is.
+pub fn climb(base: &str, written: &str) -> String {
+    if is_outside(written) {
+        return written.to_owned();
+    }
+    let mut parts: Vec<&str> = Vec::new();
+    for part in base.split('/').chain(written.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => drop(parts.pop()),
+            _ => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
 /// Returns what `path`, relative to `folder`, is from the folder above: both without `..`.
 pub fn below(folder: &str, path: &str) -> String {
     match (folder, path) {
@@ -77,7 +132,11 @@ pub fn folder(path: &str) -> &str {
 }
 
 /// Returns how one who stands in `folder` writes `path`, both relative to the same place: `../a`.
+/// What lies outside of the project stays absolute.
 pub fn from(folder: &str, path: &str) -> String {
+    if is_outside(path) {
+        return path.to_owned();
+    }
     let mut here: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
     let mut there: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let shared = here.iter().zip(&there).take_while(|(a, b)| a == b).count();
@@ -91,19 +150,22 @@ pub fn from(folder: &str, path: &str) -> String {
     }
 }
 
-/// Whether `path` is `folder` or lies below it; everything lies below the empty folder.
+/// Whether `path` is `folder` or lies below it; all of the project lies below the empty folder.
 pub fn is_within(path: &str, folder: &str) -> bool {
-    folder.is_empty()
-        || path
-            .strip_prefix(folder)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    if folder.is_empty() {
+        return !is_outside(path);
+    }
+    path.strip_prefix(folder)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Lists `path` itself, then each folder that holds it, innermost first; not the project's root.
 pub fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     let start = Some(path).filter(|path| !path.is_empty());
     std::iter::successors(start, |path| {
-        path.rsplit_once('/').map(|(folder, _)| folder)
+        path.rsplit_once('/')
+            .map(|(folder, _)| folder)
+            .filter(|folder| !folder.is_empty())
     })
 }
 
@@ -134,6 +196,34 @@ mod tests {
         assert_eq!(join("", "a: b://x").unwrap(), "a: b:/x");
         assert_eq!(join("", ""), Err(PathProblem::Malformed));
         assert_eq!(join("", "a\0b"), Err(PathProblem::Malformed));
+    }
+
+    #[test]
+    fn finds_what_lies_outside() {
+        let root = "/home/me/project";
+        let outside = |base, written| resolve(root, base, written).unwrap();
+        assert_eq!(outside("", "/data/x/"), "/data/x");
+        assert_eq!(outside("", "../other//data"), "/home/me/other/data");
+        assert_eq!(outside("sub/deep", "../../../other"), "/home/me/other");
+        assert_eq!(outside("", "../../../../../../x"), "/x");
+        assert_eq!(outside("", "/home/me/other/../x"), "/home/me/x");
+        assert_eq!(outside("/home/me", "x/../y"), "/home/me/y");
+        // inside after all
+        assert_eq!(outside("", "../project/data"), "data");
+        assert_eq!(outside("sub", "/home/me/project/./data"), "data");
+        assert_eq!(outside("", "/home/me/project"), "");
+        assert_eq!(outside("/home/me", "project/data"), "data");
+        assert_eq!(outside("", "../project-2/data"), "/home/me/project-2/data");
+        assert_eq!(resolve(root, "", "s3://b/x"), Err(PathProblem::Url));
+        assert_eq!(resolve(root, "/a", ""), Err(PathProblem::Malformed));
+        assert_eq!(resolve("", "", "../x"), Err(PathProblem::Outside));
+        assert_eq!(resolve("", "", "/x"), Err(PathProblem::Absolute));
+        assert_eq!(climb("sub", "../../other/./data/"), "../other/data");
+        assert_eq!(climb("", "../../x/../y"), "../../y");
+        assert_eq!(climb("sub", "/data/x"), "/data/x");
+        assert_eq!(from("sub", "/data/x"), "/data/x");
+        assert!(!is_within("/data", ""));
+        assert_eq!(ancestors("/a/b").collect::<Vec<_>>(), ["/a/b", "/a"]);
     }
 
     #[test]

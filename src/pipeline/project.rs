@@ -51,6 +51,7 @@ impl Project {
         let file = File {
             origin: path,
             folder: paths::folder(path),
+            root: sources.root(),
             is_draft: false,
         };
         let added = match is_data_file(path) {

@@ -12,6 +12,8 @@ pub(super) struct File<'a> {
     pub origin: &'a str,
     /// Its folder, relative to the project's root; empty for the root itself.
     pub folder: &'a str,
+    /// The project's root on the disk, absolute; empty if nobody knows it.
+    pub root: &'a str,
     /// Whether its text exists for nobody to look at yet: then errors name no line.
     pub is_draft: bool,
 }
@@ -114,10 +116,28 @@ impl File<'_> {
         Ok(entries)
     }
 
-    /// Reads a path and returns it relative to the project's root.
+    /// Reads a path and returns it relative to the project's root, or absolute if it lies outside.
     pub fn path(&self, base: &str, node: &Node, what: &str) -> Result<String> {
         let written = self.text(node, what)?;
-        paths::join(base, &written).map_err(|problem| self.bad_path(node, what, &written, problem))
+        self.resolve(base, &written)
+            .map_err(|problem| self.bad_path(node, what, &written, problem))
+    }
+
+    /// Joins what is written in `base`, see [`paths::resolve`].
+    pub fn resolve(&self, base: &str, written: &str) -> Result<String, PathProblem> {
+        paths::resolve(self.root, base, written)
+    }
+
+    /// Reads the path of a folder that has to be in the project.
+    pub fn inner_path(&self, base: &str, node: &Node, what: &str) -> Result<String> {
+        let path = self.path(base, node, what)?;
+        match paths::is_outside(&path) {
+            false => Ok(path),
+            true => {
+                let written = self.text(node, what)?;
+                Err(self.bad_path(node, what, &written, PathProblem::Outside))
+            }
+        }
     }
 
     /// An error about a path.

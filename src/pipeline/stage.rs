@@ -1,13 +1,14 @@
 //! One stage: its command, what it reads, what it writes.
 
 use super::PIPELINE_FILE;
+use super::paths::{climb, is_outside};
 use crate::value::Value;
 use indexmap::IndexMap;
 
 /// A named command with dependencies, params and outputs.
 ///
-/// All paths are relative to the project's root, `/` between parts, without `.` and `..`; what
-/// `dvc.lock` must say instead is what [`Stage::written`] returns.
+/// All paths are relative to the project's root, `/` between parts, without `.` and `..`, or absolute
+/// where they lie outside of it; what `dvc.lock` must say instead is what [`Stage::written`] returns.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Stage {
     /// Its key under `stages`.
@@ -187,6 +188,22 @@ impl Stage {
     /// That is what stands in `dvc.lock`: relative to `wdir`, `data/` with its slash.
     pub fn written<'a>(&'a self, path: &'a str) -> &'a str {
         self.spellings.get(path).map_or(path, String::as_str)
+    }
+
+    /// Returns a path of this stage as notes have it, which must hold wherever the project is: one
+    /// outside of it is relative to its root if it is written so.
+    pub fn noted(&self, path: &str) -> String {
+        match is_outside(path) {
+            true => climb(&self.wdir, self.written(path)),
+            false => path.to_owned(),
+        }
+    }
+
+    /// Lists what this stage reads outside of the project by a relative path: in another place it is
+    /// something else.
+    pub fn bound_inputs(&self) -> impl Iterator<Item = &str> {
+        self.inputs()
+            .filter(|path| is_outside(path) && !is_outside(self.written(path)))
     }
 
     /// Returns an output of this stage by its path, or `None`.

@@ -31,20 +31,19 @@ pub struct FoundFile {
 
 impl DvcIgnore {
     /// Reads the patterns that hold below `path`, a path in the project at `project`. Outside of it
-    /// only DVC's own folders are ignored.
+    /// nothing is ignored, not even what belongs to git or DVC.
     pub fn above(project: &Path, path: &Path) -> Result<Self> {
-        let mut search = Search::from_overrides(ALWAYS, Default::default());
-        if let Ok(below) = path.strip_prefix(project) {
-            let mut dir = project.to_owned();
-            for part in below.components() {
-                add_patterns(&mut search, project, &dir)?;
-                dir.push(part);
-            }
+        let mut ignore = DvcIgnore::empty(project);
+        let Ok(below) = path.strip_prefix(project) else {
+            ignore.search = Search::default();
+            return Ok(ignore);
+        };
+        let mut dir = project.to_owned();
+        for part in below.components() {
+            ignore.enter(&dir)?;
+            dir.push(part);
         }
-        Ok(DvcIgnore {
-            project: project.to_owned(),
-            search,
-        })
+        Ok(ignore)
     }
 
     /// Starts with what DVC ignores in every project.

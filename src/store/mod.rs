@@ -69,6 +69,7 @@ pub(crate) use identity::Role;
 
 use crate::error::{Context, Error, Result};
 use crate::id::{self, ObjectId};
+use crate::pipeline::paths::is_outside;
 use crate::progress::Progress;
 use bstr::{BStr, ByteSlice};
 use std::path::{Path, PathBuf};
@@ -218,9 +219,20 @@ impl Store {
         only.or_else(origin).map(|name| name.to_string())
     }
 
-    /// Returns a project-relative path as a path in git's trees.
+    /// Returns a path of the project as a path in git's trees. What lies outside of the repository, see
+    /// [`Store::is_elsewhere`], stays absolute: no tree has that.
     pub fn tree_path(&self, project_path: &str) -> String {
+        if is_outside(project_path) {
+            let below = Path::new(project_path).strip_prefix(&self.worktree);
+            let below = below.ok().and_then(Path::to_str);
+            return below.unwrap_or(project_path).to_owned();
+        }
         format!("{}{}", self.prefix, project_path)
+    }
+
+    /// Whether a path of the project lies outside of the repository: git has nothing of it.
+    pub fn is_elsewhere(&self, project_path: &str) -> bool {
+        is_outside(project_path) && !Path::new(project_path).starts_with(&self.worktree)
     }
 
     /// Returns where HEAD is now. Errors only when it cannot be read.

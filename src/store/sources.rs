@@ -47,9 +47,14 @@ impl Sources for InWorkspace<'_> {
     fn unpacking(&self) -> Result<Unpacking> {
         DvcConfig::load(&self.0.join(".dvc"))?.unpacking()
     }
+
+    fn root(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
 }
 
-/// The project in a commit or tree; DVC's config is that of the workspace.
+/// The project in a commit or tree; DVC's config is that of the workspace, and so is what lies outside
+/// of the repository.
 pub struct InTree<'s> {
     /// The repository.
     pub store: &'s Store,
@@ -59,12 +64,15 @@ pub struct InTree<'s> {
 
 impl Sources for InTree<'_> {
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
-        let path = self.store.tree_path(path);
-        self.store.read_blob(self.tree, &path)
+        self.store.read_with_outside(self.tree, path)
     }
 
     fn unpacking(&self) -> Result<Unpacking> {
         self.store.dvc_config()?.unpacking()
+    }
+
+    fn root(&self) -> &str {
+        self.store.project_text()
     }
 }
 
@@ -80,12 +88,17 @@ impl Sources for InFiles<'_> {
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
         match self.files.get(self.store.tree_path(path).as_bytes()) {
             Some(state) => self.store.read_object(state.id).map(Some),
+            None if self.store.is_elsewhere(path) => read_outside(path),
             None => Ok(None),
         }
     }
 
     fn unpacking(&self) -> Result<Unpacking> {
         self.store.dvc_config()?.unpacking()
+    }
+
+    fn root(&self) -> &str {
+        self.store.project_text()
     }
 }
 
@@ -108,6 +121,31 @@ impl Sources for Edited<'_> {
     fn unpacking(&self) -> Result<Unpacking> {
         self.files.unpacking()
     }
+
+    fn root(&self) -> &str {
+        self.files.root()
+    }
+}
+
+impl Store {
+    /// Returns the project's root as text; empty where it is none.
+    pub fn project_text(&self) -> &str {
+        let root = self.project().ok().and_then(Path::to_str);
+        root.unwrap_or_default()
+    }
+
+    /// Reads a file of the project out of a commit or tree; one outside of the repository, of which
+    /// there is only one, from the disk.
+    pub fn read_with_outside(&self, treeish: ObjectId, path: &str) -> Result<Option<Vec<u8>>> {
+        match self.is_elsewhere(path) {
+            true => read_outside(path),
+            false => self.read_blob(treeish, &self.tree_path(path)),
+        }
+    }
+}
+
+fn read_outside(path: &str) -> Result<Option<Vec<u8>>> {
+    InWorkspace(Path::new("/")).read(path)
 }
 
 #[cfg(test)]

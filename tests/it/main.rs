@@ -43,6 +43,7 @@ mod list;
 mod log;
 mod metrics;
 mod missed;
+mod outside;
 mod params;
 mod plots;
 mod refusals;

@@ -135,8 +135,7 @@ hint: an output that is read again is a checkpoint: list it in 'outs' only, with
 "#]]);
     pipeline(&repo, "stages:\n  a: {cmd: x, outs: [../one]}\n");
     refused(&repo, 128, "run").stderr(str![[r#"
-fatal: path '../one' in 'outs' of stage 'a' is outside of the project; paths outside of it are not supported yet ('dvc.yaml', line 2, column 22)
-hint: use a path inside the project
+fatal: cannot parse 'dvc.yaml', line 2, column 22: output '../one' in 'outs' of stage 'a' lies outside of the project, which is not supported yet
 
 "#]]);
     pipeline(&repo, "stages:\n  a: {cmd: x, outs: [train.sh]}\n");

@@ -163,6 +163,10 @@ impl Sources for Vars<'_> {
     fn unpacking(&self) -> Result<Unpacking> {
         self.store.dvc_config()?.unpacking()
     }
+
+    fn root(&self) -> &str {
+        self.store.project_text()
+    }
 }
 
 fn add_stage(row: &mut Row, stage: &Stage, entry: Option<&LockEntry>) {
@@ -174,7 +178,7 @@ fn add_stage(row: &mut Row, stage: &Stage, entry: Option<&LockEntry>) {
     for path in &stage.deps {
         let hash = locked(|entry| &entry.deps, path);
         row.deps.insert(
-            path.clone(),
+            stage.noted(path),
             NoteDependency {
                 md5: hash.map(|hash| hash.md5.clone()),
                 size: hash.and_then(|hash| hash.size),

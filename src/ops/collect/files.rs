@@ -76,7 +76,10 @@ impl Files<'_> {
                 };
                 // an empty file has no params, not a param without a name
                 if data != FileData::Data(Value::Null) {
-                    row.params.insert(path.to_owned(), data);
+                    let mut parts = self.parts.iter().map(|part| part.pipeline.noted(path));
+                    let noted = parts.find(|noted| noted != path);
+                    row.params
+                        .insert(noted.unwrap_or_else(|| path.to_owned()), data);
                 }
             };
             let key = self.source.id(path)?.map(|id| (id, path.to_owned()));

@@ -4,6 +4,7 @@ use crate::checkpoint::FileData;
 use crate::error::{Context, Result};
 use crate::id::ObjectId;
 use crate::pipeline::Pipeline;
+use crate::pipeline::paths::is_outside;
 use crate::store::Store;
 use crate::store::survey::TreeEntry;
 use std::cell::{RefCell, RefMut};
@@ -71,6 +72,8 @@ impl ParsedPipeline {
 /// A commit's tree.
 pub(in crate::ops) struct Commit<'s, 'm> {
     store: &'s Store,
+    /// Its whole tree.
+    tree: ObjectId,
     /// The tree of the project's root; `None` where the commit has no such directory.
     root: Option<ObjectId>,
     memo: RefCell<&'m mut Memo>,
@@ -86,6 +89,7 @@ impl<'s, 'm> Commit<'s, 'm> {
         };
         Ok(Commit {
             store,
+            tree,
             root,
             memo: RefCell::new(memo),
         })
@@ -93,6 +97,10 @@ impl<'s, 'm> Commit<'s, 'm> {
 
     fn entry(&self, path: &str) -> Result<Option<TreeEntry>> {
         match self.root {
+            _ if self.store.is_elsewhere(path) => Ok(None),
+            _ if is_outside(path) => self
+                .store
+                .tree_entry(self.tree, &self.store.tree_path(path)),
             Some(root) => self.store.tree_entry(root, path),
             None => Ok(None),
         }

@@ -304,7 +304,7 @@ impl Recording {
             let entry = facts.entry.deps.iter().find(|dep| dep.path == written);
             let hash = entry.and_then(|dep| dep.hash.as_ref());
             self.deps.insert(
-                path.clone(),
+                facts.stage.noted(path),
                 NoteDependency {
                     md5: hash.map(|hash| hash.md5.clone()),
                     size: hash.and_then(|hash| hash.size),

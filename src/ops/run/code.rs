@@ -58,6 +58,7 @@ pub fn snapshot(
     always.extend(inputs.params.keys().cloned());
     always.extend(inputs.pipeline.files.iter().cloned());
     always.extend(inputs.pipeline.data.iter().map(|it| it.path().to_owned()));
+    always.retain(|file| !store.is_elsewhere(file));
     scanner.take(always.iter().map(|file| store.tree_path(file)));
     let tree = scanner.scan(batch)?.tree;
     let mut changes = Vec::new();

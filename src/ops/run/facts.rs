@@ -154,7 +154,8 @@ fn locked_params(project: &Path, stage: &Stage, inputs: &Inputs) -> Result<Index
     Ok(locked)
 }
 
-fn selected(
+/// Returns the params of one file that a stage reads.
+pub(super) fn selected(
     stage: &Stage,
     dependency: &ParamsDependency,
     parsed: Option<&ParamsFile>,

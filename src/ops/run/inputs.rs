@@ -6,6 +6,7 @@ use crate::error::{Context, Error, Result};
 use crate::lockfile::Lockfiles;
 use crate::ops::record;
 use crate::params::{self, Assignment, ParamsFile};
+use crate::pipeline::paths;
 use crate::pipeline::{PIPELINE_FILE, Pipeline};
 use crate::store::Store;
 use crate::store::journal::Plan;
@@ -67,7 +68,7 @@ impl Inputs {
     pub fn of_plan(store: &Store, plan: &Plan) -> Result<Self> {
         let pipeline = record::pipeline_of(store, plan)?;
         let params = read_params(&pipeline, |file| {
-            let bytes = store.read_blob(plan.started, &store.tree_path(file))?;
+            let bytes = store.read_with_outside(plan.started, file)?;
             Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
         })?;
         Ok(Inputs {
@@ -87,10 +88,10 @@ impl Inputs {
 
     /// Returns the params files as the note has them, and what templates take from other files.
     pub fn param_data(&self) -> IndexMap<String, FileData> {
-        let whole = self
-            .params
-            .iter()
-            .map(|(file, parsed)| (file.clone(), FileData::Data(parsed.value().clone())));
+        let whole = self.params.iter().map(|(file, parsed)| {
+            let data = FileData::Data(parsed.value().clone());
+            (self.pipeline.noted(file), data)
+        });
         let mut data: IndexMap<String, FileData> = whole.collect();
         for (file, values) in &self.pipeline.vars {
             let values = || FileData::Data(Value::Map(values.clone()));
@@ -125,6 +126,17 @@ fn assign(project: &Path, set_params: &[String]) -> Result<BTreeMap<String, Stri
     let mut by_file: BTreeMap<String, Vec<Assignment>> = BTreeMap::new();
     for typed in set_params {
         let assignment = Assignment::parse(typed)?;
+        let file = &assignment.file;
+        if paths::climb("", file)
+            .split('/')
+            .next()
+            .is_none_or(|first| matches!(first, "" | ".."))
+        {
+            return Err(Error::refused(format!(
+                "'{file}' is outside of the project: a run changes nothing there"
+            ))
+            .hint("edit it, then run without '--set-param'"));
+        }
         by_file
             .entry(assignment.file.clone())
             .or_default()

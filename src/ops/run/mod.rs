@@ -17,6 +17,7 @@ mod links;
 mod options;
 mod origin;
 mod outcome;
+mod outside;
 mod report;
 mod restore;
 mod session;

@@ -3,6 +3,7 @@
 use super::Options;
 use super::code;
 use super::inputs::{Inputs, parse_lockfiles};
+use super::outside;
 use crate::checkpoint::{Checkpoint, Fork, new_experiment_id};
 use crate::digest::PathDigest;
 use crate::error::{Error, Result};
@@ -115,6 +116,7 @@ impl Origin {
                 outputs,
                 !made_by_us,
             )?
+            && !question.is_changed_outside(from.id)?
         {
             if let Some(name) = name.filter(|name| name.as_str() != point.name) {
                 events.emit(Event::Warning(format!(
@@ -207,6 +209,20 @@ impl Question<'_> {
                 && run.baseline == baseline
                 && run.worktree != store.worktree()
         }))
+    }
+
+    /// Whether what lies outside of the repository is not as the checkpoint's run read it.
+    fn is_changed_outside(&self, from: ObjectId) -> Result<bool> {
+        let reads_there = |stage: &&Stage| stage.inputs().any(|path| self.store.is_elsewhere(path));
+        if !self.stages.iter().any(reads_there) {
+            return Ok(false);
+        }
+        match recorded(self.store, from, self.inputs)? {
+            Some(then) => {
+                outside::is_changed(self.store, self.cache, self.inputs, self.stages, &then)
+            }
+            None => Ok(false),
+        }
     }
 
     fn new_chain(&self) -> Result<Origin> {

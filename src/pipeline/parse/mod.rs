@@ -1,7 +1,7 @@
 //! `dvc.yaml` to [`Pipeline`]: every error names file, line, column and key.
 //!
 //! Templates are resolved first (see [`template`]); what follows reads a tree without them. What DVC
-//! knows and we do not yet (paths outside of the project, URLs) is refused by name: a pipeline that is
+//! knows and we do not yet (URLs) is refused by name: a pipeline that is
 //! half understood would run the wrong thing.
 
 mod stage;
@@ -39,6 +39,7 @@ pub fn parse_in(text: &str, origin: &str, folder: &str, sources: &dyn Sources) -
     let file = File {
         origin,
         folder,
+        root: sources.root(),
         is_draft: false,
     };
     parse_file(text, file, sources)
@@ -54,6 +55,7 @@ pub fn parse_draft(
     let file = File {
         origin,
         folder,
+        root: sources.root(),
         is_draft: true,
     };
     parse_file(text, file, sources)
@@ -65,6 +67,7 @@ pub fn written_stage(text: &str, origin: &str, name: &str) -> Result<Option<Stag
     let file = File {
         origin,
         folder: "",
+        root: "",
         is_draft: false,
     };
     let root = yaml::parse(text, origin)?;

@@ -56,7 +56,7 @@ pub(super) fn read(
         ..Stage::default()
     };
     stage.wdir = match find("wdir") {
-        Some(node) => file.path(file.folder, node, &format!("'wdir' of {whole}"))?,
+        Some(node) => file.inner_path(file.folder, node, &format!("'wdir' of {whole}"))?,
         None => file.folder.to_owned(),
     };
     let mut paths = Paths {
@@ -70,6 +70,11 @@ pub(super) fn read(
             "deps" => {
                 for item in file.list(value, &what)? {
                     let path = paths.read(item, &what)?;
+                    if paths::is_outside(&path) && paths::is_within(file.root, &path) {
+                        let written = file.text(item, &what)?;
+                        let what = format!("'{written}' in {what} holds the project itself");
+                        return Err(file.error(item, what));
+                    }
                     place.inputs.push((path.clone(), Spot::of(file, item)));
                     if !stage.deps.contains(&path) {
                         stage.deps.push(path);

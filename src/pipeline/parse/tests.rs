@@ -303,32 +303,16 @@ fn names_the_place_the_key_and_the_choice() {
 
 #[test]
 fn refuses_what_is_not_built_yet_by_name() {
-    for (text, name) in [
-        (
-            with("deps: [/etc/passwd]"),
-            "path '/etc/passwd' in 'deps' of stage 'train' is absolute",
-        ),
-        (
-            with("outs: [../x]"),
-            "path '../x' in 'outs' of stage 'train' is outside of the project",
-        ),
-        (
-            with("deps: ['s3://b/x']"),
-            "path 's3://b/x' in 'deps' of stage 'train' is a URL",
-        ),
-        (
-            "metrics: [../m.json]\n".to_owned(),
-            "path '../m.json' in top-level 'metrics'",
-        ),
-    ] {
-        let error = refused(&text);
-        let message = error.to_string();
-        assert!(message.starts_with(name), "{message}");
-        assert!(message.contains("not supported yet"), "{message}");
-        assert!(message.contains("('dvc.yaml', line "), "{message}");
-        assert_eq!(error.kind(), Kind::Refused, "{message}");
-        assert!(!error.hints().is_empty(), "{message}");
-    }
+    let error = refused(&with("deps: ['s3://b/x']"));
+    let message = error.to_string();
+    assert!(
+        message.starts_with("path 's3://b/x' in 'deps' of stage 'train' is a URL"),
+        "{message}"
+    );
+    assert!(message.contains("not supported yet"), "{message}");
+    assert!(message.contains("('dvc.yaml', line "), "{message}");
+    assert_eq!(error.kind(), Kind::Refused, "{message}");
+    assert!(!error.hints().is_empty(), "{message}");
 }
 
 #[test]

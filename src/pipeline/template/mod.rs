@@ -32,12 +32,16 @@ use std::cell::RefCell;
 
 /// What templates take from outside of their file.
 pub trait Sources {
-    /// Returns the bytes of a file by its path, relative to the project's root; `None` if there is
-    /// no such file.
+    /// Returns the bytes of a file by its path, relative to the project's root or absolute; `None` if
+    /// there is no such file.
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>>;
 
     /// Returns how mappings become options.
     fn unpacking(&self) -> Result<Unpacking>;
+
+    /// Returns the project's root on the disk, absolute: what lies outside of it is found from there.
+    /// Empty if there is none.
+    fn root(&self) -> &str;
 }
 
 /// No files, and DVC's defaults: for a text that stands alone.
@@ -50,6 +54,10 @@ impl Sources for Alone {
 
     fn unpacking(&self) -> Result<Unpacking> {
         Ok(Unpacking::default())
+    }
+
+    fn root(&self) -> &str {
+        ""
     }
 }
 

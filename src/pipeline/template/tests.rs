@@ -25,6 +25,10 @@ impl Sources for Project<'_> {
             repeats_name: config.contains("append"),
         })
     }
+
+    fn root(&self) -> &str {
+        ""
+    }
 }
 
 fn resolve(files: &serde_json::Value) -> Result<Pipeline> {

@@ -12,7 +12,7 @@ use indexmap::IndexMap;
 /// Returns the values of the whole file: `params.yaml` beside it if it is there, then top-level `vars`.
 pub(super) fn global(resolver: &Resolver<'_>, node: Option<&Node>) -> Result<Context> {
     let mut context = Context::default();
-    if let Ok(path) = paths::join(resolver.file.folder, DEFAULT_PARAMS)
+    if let Ok(path) = resolver.file.resolve(resolver.file.folder, DEFAULT_PARAMS)
         && let Some(read) = resolver.values(&path)?
     {
         let value = Value::Map(read.select(None)?.values);
@@ -75,8 +75,14 @@ impl Vars<'_> {
             .filter(|key| !key.is_empty())
             .map(str::to_owned)
             .collect();
-        let path = paths::join(self.folder, written)
+        let path = file
+            .resolve(self.folder, written)
             .map_err(|problem| file.bad_path(item, self.what, written, problem))?;
+        // as notes have it, which must hold wherever the project is
+        let noted = match paths::is_outside(&path) {
+            true => paths::climb(self.folder, written),
+            false => path.clone(),
+        };
         match context.loaded.get(&path) {
             None => {}
             Some(None) if keys.is_empty() => return Ok(()),
@@ -96,8 +102,12 @@ impl Vars<'_> {
             }
         }
         let Some(read) = self.resolver.values(&path)? else {
-            let what = format!("'{path}' in {} does not exist", self.what);
-            return Err(file.error(item, what));
+            let what = format!("'{noted}' in {} does not exist", self.what);
+            let error = file.error(item, what);
+            return Err(match noted == path {
+                true => error,
+                false => error.hint(format!("it is looked for in '{}'", file.root)),
+            });
         };
         if read.value().as_map().is_none() {
             let what = format!("'{path}' in {} holds no mapping", self.what);
@@ -117,7 +127,7 @@ impl Vars<'_> {
             }
             read.select(Some(&keys))?.values
         };
-        let vars = Var::of(&Value::Map(values), Origin::file(&path));
+        let vars = Var::of(&Value::Map(values), Origin::file(&noted));
         self.add(context, item, mapping(vars))?;
         let keys = (!keys.is_empty()).then_some(keys);
         match (context.loaded.get_mut(&path), keys) {

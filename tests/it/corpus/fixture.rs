@@ -7,12 +7,15 @@
 //! targets: sub/dvc.yaml  what to run; without it all that 'dvc repro' runs
 //! dvc: 3                 only DVC 3 knows what it uses
 //! folder: sub            where the user stands
+//! project: sub           where '.dvc' is, if not at the top of the repository
 //! refused: text          both refuse it; the text is in our message
 //! -- dvc.yaml --
 //! …
 //! -- change/params.yaml --
 //! the file as it is for the third run
 //! ```
+//!
+//! `[OUTSIDE]`, in paths and in texts, is a folder that lies in no repository.
 
 use std::path::Path;
 
@@ -26,6 +29,7 @@ pub struct Fixture {
     pub always: Vec<String>,
     pub targets: Vec<String>,
     pub folder: String,
+    pub project: String,
     pub refused: Option<String>,
     pub is_for_3: bool,
 }
@@ -90,6 +94,7 @@ impl Fixture {
             "targets" => self.targets = words(),
             "dvc" => self.is_for_3 = value.trim() == "3",
             "folder" => self.folder = value.trim().to_owned(),
+            "project" => self.project = value.trim().to_owned(),
             "refused" => self.refused = Some(value.trim().to_owned()),
             _ => {}
         }

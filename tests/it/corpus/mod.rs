@@ -70,11 +70,29 @@ impl Drop for Dvc {
     }
 }
 
-fn project(fixture: &Fixture, format: &str) -> TestRepo {
-    let repo = TestRepo::project();
-    for (path, text) in &fixture.files {
-        repo.write(path, text);
+/// What stands in a fixture for a folder outside of all repositories, the same for both tools.
+const OUTSIDE: &str = "[OUTSIDE]";
+
+fn write(repo: &TestRepo, files: &[(String, String)], outside: &Path) {
+    let outside = outside.to_str().unwrap();
+    for (path, text) in files {
+        let path = path.replace(OUTSIDE, outside);
+        repo.write(&path, text.replace(OUTSIDE, outside));
     }
+}
+
+fn project(fixture: &Fixture, format: &str, outside: &Path) -> TestRepo {
+    let repo = match fixture.project.as_str() {
+        "" => TestRepo::project(),
+        folder => {
+            let repo = TestRepo::empty();
+            repo.write(&format!("{folder}/.dvc/config"), "");
+            let ignored = "/config.local\n/tmp\n/cache\n";
+            repo.write(&format!("{folder}/.dvc/.gitignore"), ignored);
+            repo
+        }
+    };
+    write(&repo, &fixture.files, outside);
     repo.git("add .").success();
     repo.git("commit -q -m project").success();
     repo.git(&format!("config exp.dvcFormat {format}"))
@@ -155,8 +173,8 @@ fn with_sorted_stages(text: &str) -> String {
 
 /// Returns the objects of the cache, without what only the run cache needs, and without the listings
 /// that DVC 3 makes in passing of folders that DVC 2 recorded.
-fn objects(root: &Path, format: &str) -> BTreeSet<String> {
-    let cache = root.join(".dvc/cache");
+fn objects(project: &Path, format: &str) -> BTreeSet<String> {
+    let cache = project.join(".dvc/cache");
     let mut found = BTreeSet::new();
     let mut folders = vec![cache.clone()];
     while let Some(folder) = folders.pop() {
@@ -181,7 +199,8 @@ fn objects(root: &Path, format: &str) -> BTreeSet<String> {
 
 fn alone(fixture: &Fixture) {
     let about = &fixture.name;
-    let repo = project(fixture, "auto");
+    let outside = tempfile::tempdir().unwrap();
+    let repo = project(fixture, "auto", outside.path());
     if let Some(why) = &fixture.refused {
         let here = repo.root().join(&fixture.folder);
         let targets = fixture.targets.join(" ");
@@ -196,9 +215,7 @@ fn alone(fixture: &Fixture) {
     let always: Vec<String> = fixture.always.clone();
     assert_eq!(set(&again), set(&always), "{about}: a second run");
     assert_eq!(records(&repo, "auto"), recorded, "{about}: a second run");
-    for (path, text) in &fixture.changes {
-        repo.write(path, text);
-    }
+    write(&repo, &fixture.changes, outside.path());
     let rerun = run(&repo, fixture, "");
     let reruns: BTreeSet<&str> = set(&fixture.reruns).union(&set(&always)).copied().collect();
     assert_eq!(set(&rerun), reruns, "{about}: after the change");
@@ -207,7 +224,9 @@ fn alone(fixture: &Fixture) {
 /// Runs a project with both, and compares after each step.
 fn beside(dvc: &mut Dvc, fixture: &Fixture, format: &str) {
     let about = &format!("{} ({format})", fixture.name);
-    let (ours, theirs) = (project(fixture, format), project(fixture, format));
+    let outside = tempfile::tempdir().unwrap();
+    let make = || project(fixture, format, outside.path());
+    let (ours, theirs) = (make(), make());
     if fixture.refused.is_some() {
         dvc.ask(&theirs, fixture, "reproduce");
         let answer = dvc.answer();
@@ -220,9 +239,8 @@ fn beside(dvc: &mut Dvc, fixture: &Fixture, format: &str) {
     for step in ["first", "second", "changed"] {
         let about = &format!("{about}, {step}");
         if step == "changed" {
-            for (path, text) in &fixture.changes {
-                ours.write(path, text);
-                theirs.write(path, text);
+            for repo in [&ours, &theirs] {
+                write(repo, &fixture.changes, outside.path());
             }
         }
         dvc.ask(&theirs, fixture, "reproduce");
@@ -256,7 +274,8 @@ fn beside(dvc: &mut Dvc, fixture: &Fixture, format: &str) {
             let md5 = name.replace("files/md5/", "").replace('/', "");
             !uncached.contains(&md5)
         };
-        let (own, other) = (objects(ours.root(), format), objects(theirs.root(), format));
+        let cached = |repo: &TestRepo| objects(&repo.root().join(&fixture.project), format);
+        let (own, other) = (cached(&ours), cached(&theirs));
         assert_eq!(
             own.iter().filter(is_cached).collect::<Vec<_>>(),
             other.iter().filter(is_cached).collect::<Vec<_>>(),
@@ -266,8 +285,12 @@ fn beside(dvc: &mut Dvc, fixture: &Fixture, format: &str) {
         let left = run(&theirs, fixture, "--dry");
         assert_eq!(set(&left), set(&fixture.always), "{about}: left by DVC");
         let status = dvc.answer();
+        // what lies outside is named in full
+        let base = |repo: &TestRepo| repo.base().to_str().unwrap().to_owned();
+        let there = status["status"].to_string();
         assert_eq!(
-            status["status"], done["status"],
+            there.replace(&base(&ours), &base(&theirs)),
+            done["status"].to_string(),
             "{about}: the status of our run, and of DVC's"
         );
     }

@@ -10,6 +10,7 @@ mod data;
 mod source;
 
 use super::inputs::Inputs;
+use super::outside;
 use super::{Options, Report, run_claimed};
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
@@ -73,6 +74,7 @@ fn run_in(
     let options = &source.options;
     let inputs = Inputs::read(&own, options)?;
     let stages = inputs.pipeline.select(&options.targets, options.reach)?;
+    outside::check_bound(&own, &inputs.pipeline, &stages)?;
     data::check_out(&own, source.tree, &inputs.pipeline, &stages)?;
     let may_be_missing = options.allow_missing || options.pull;
     for stage in stages.iter().filter(|_| !may_be_missing) {
