@@ -33,10 +33,10 @@ pub struct Row {
     pub time: Option<Time>,
     /// Metrics by file.
     pub metrics: IndexMap<String, FileData>,
-    /// Params by file.
-    pub params: IndexMap<String, FileData>,
-    /// Dependencies by path.
-    pub deps: IndexMap<String, NoteDependency>,
+    /// Params by file; most often the same in all rows of an experiment.
+    pub params: Arc<IndexMap<String, FileData>>,
+    /// Dependencies by path; shared likewise.
+    pub deps: Arc<IndexMap<String, NoteDependency>>,
     /// Outputs by path.
     pub outs: IndexMap<String, NoteOutput>,
     /// Whether a stage has checkpoint outputs.
@@ -330,7 +330,7 @@ mod tests {
         assert_eq!(names(&listing), ["text", "one", "half", "none", "nan"]);
         let error = listing.sort_by("nope", false).unwrap_err();
         assert_eq!(error.to_string(), "unknown sort column 'nope'");
-        listing.workspace.params = sample::file("p.yaml", &[("loss", Value::Int(0))]);
+        listing.workspace.params = sample::file("p.yaml", &[("loss", Value::Int(0))]).into();
         let error = listing.sort_by("loss", false).unwrap_err();
         assert_eq!(
             error.hints(),

@@ -57,7 +57,8 @@ fn row(id: Option<&str>, parent: &str, minute: i64, lr: f64) -> Row {
                 ("lr", Value::Float(lr)),
                 ("weight_decay", Value::Int(0)),
             ],
-        ),
+        )
+        .into(),
         checkpoints: true,
         ..Row::default()
     }

@@ -13,6 +13,7 @@ use crate::pipeline::paths;
 use crate::store::Store;
 use crate::store::difference::ChangedFile;
 use crate::store::scan::PathSet;
+use std::sync::Arc;
 
 /// The two states to compare, as typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,7 +192,7 @@ pub fn files(
     let row = row(store, revision, commit, declared)?;
     let mut files = match subject {
         Subject::Metrics => row.metrics,
-        Subject::Params { .. } => row.params,
+        Subject::Params { .. } => Arc::unwrap_or_clone(row.params),
     };
     if targets.is_empty() {
         return Ok(files);

@@ -214,13 +214,14 @@ fn push_optional(out: &mut String, number: Option<impl std::fmt::Display>) {
 mod tests {
     use super::*;
     use crate::listing::{RunningHere, sample};
+    use std::sync::Arc;
 
     #[test]
     fn has_dvcs_shape_and_text() {
         let mut listing = sample::tutorial();
         let workspace = &mut listing.workspace;
-        workspace.params.clear();
-        workspace.deps.insert(
+        workspace.params = Arc::default();
+        Arc::make_mut(&mut workspace.deps).insert(
             "train.py".into(),
             NoteDependency {
                 md5: Some("d14a".into()),

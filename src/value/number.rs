@@ -24,14 +24,39 @@ pub fn significant(value: f64, digits: usize) -> String {
         return not_finite(value);
     }
     let digits = digits.clamp(1, 400);
+    // So many digits, rounded: `-1.2346e-5`
     let scientific = format!("{value:.*e}", digits - 1);
     let (mantissa, exponent) = split_exponent(&scientific);
     let most = i32::try_from(digits).unwrap_or(i32::MAX);
+    let mantissa = trimmed(mantissa);
     if exponent < -4 || exponent >= most {
-        return with_exponent(trimmed(mantissa), exponent);
+        return with_exponent(mantissa, exponent);
     }
-    let decimals = usize::try_from(most - 1 - exponent).unwrap_or_default();
-    trimmed(&format!("{value:.decimals$}")).to_owned()
+    // The same digits with the point elsewhere.
+    let (sign, mantissa) = match mantissa.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", mantissa),
+    };
+    let (first, others) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let places = usize::try_from(exponent.unsigned_abs()).unwrap_or_default();
+    let mut text = String::with_capacity(sign.len() + others.len() + places + 3);
+    text.push_str(sign);
+    if exponent < 0 {
+        text.push_str("0.");
+        text.extend(std::iter::repeat_n('0', places - 1));
+        text.push_str(first);
+        text.push_str(others);
+        return text;
+    }
+    text.push_str(first);
+    let (whole, fraction) = others.split_at(places.min(others.len()));
+    text.push_str(whole);
+    text.extend(std::iter::repeat_n('0', places - whole.len()));
+    if !fraction.is_empty() {
+        text.push('.');
+        text.push_str(fraction);
+    }
+    text
 }
 
 /// Returns Python's `round(value, digits)`: to the nearest, exact halves to even.
@@ -103,6 +128,24 @@ mod tests {
         assert_eq!(significant(1234.5678, 2), "1.2e+03");
         assert_eq!(significant(0.1, 20), "0.10000000000000000555");
         assert_eq!(significant(0.5, 0), "0.5");
+        assert_eq!(significant(120.0, 5), "120");
+        assert_eq!(significant(-12034.0, 4), "-1.203e+04");
+        assert_eq!(significant(-0.00012, 5), "-0.00012");
+        assert_eq!(significant(12.5, 2), "12");
+    }
+
+    proptest::proptest! {
+        /// The point is where `printf` puts it.
+        #[test]
+        fn so_many_digits_are_those_of_the_decimal(value in -1e6..1e6f64, digits in 1..12usize) {
+            let text = significant(value, digits);
+            if !text.contains('e') {
+                let decimals = text.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+                proptest::prop_assert_eq!(&text, &format!("{:.*}", decimals, value));
+                let count = text.bytes().filter(u8::is_ascii_digit).count();
+                proptest::prop_assert!(count <= digits + 5);
+            }
+        }
     }
 
     #[test]

@@ -228,8 +228,8 @@ impl<'s> Reader<'s> {
         Ok(NotedRow {
             row: Arc::new(Row {
                 metrics: parsed.metrics,
-                params: parsed.params,
-                deps: parsed.deps,
+                params: parsed.params.into(),
+                deps: parsed.deps.into(),
                 outs: parsed.outs,
                 // only stages with checkpoint outputs make more than one, and all of ours may
                 checkpoints: true,

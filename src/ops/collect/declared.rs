@@ -15,6 +15,7 @@ use crate::value::{Map, Value};
 use crate::yaml;
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// One `dvc.yaml` with its `dvc.lock`.
 pub(in crate::ops) struct Part {
@@ -177,7 +178,7 @@ fn add_stage(row: &mut Row, stage: &Stage, entry: Option<&LockEntry>) {
     };
     for path in &stage.deps {
         let hash = locked(|entry| &entry.deps, path);
-        row.deps.insert(
+        Arc::make_mut(&mut row.deps).insert(
             stage.noted(path),
             NoteDependency {
                 md5: hash.map(|hash| hash.md5.clone()),

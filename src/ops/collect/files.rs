@@ -15,6 +15,7 @@ use crate::pipeline::parse::DEFAULT_PARAMS;
 use crate::store::Store;
 use crate::value::{Map, Value};
 use indexmap::IndexMap;
+use std::sync::Arc;
 
 /// Metrics and params files of all parts.
 pub(super) struct Files<'f> {
@@ -68,6 +69,7 @@ impl Files<'_> {
                 _ => *known = None,
             }
         }
+        let found = Arc::make_mut(&mut row.params);
         for (path, keys) in files {
             let mut add = |path: &str, data: FileData| {
                 let data = match (data, &keys) {
@@ -78,8 +80,7 @@ impl Files<'_> {
                 if data != FileData::Data(Value::Null) {
                     let mut parts = self.parts.iter().map(|part| part.pipeline.noted(path));
                     let noted = parts.find(|noted| noted != path);
-                    row.params
-                        .insert(noted.unwrap_or_else(|| path.to_owned()), data);
+                    found.insert(noted.unwrap_or_else(|| path.to_owned()), data);
                 }
             };
             let key = self.source.id(path)?.map(|id| (id, path.to_owned()));
@@ -102,7 +103,7 @@ impl Files<'_> {
         // as in DVC: what templates take from files of which nothing else is shown
         let mut vars: IndexMap<&str, Map> = IndexMap::new();
         for (file, values) in self.parts.iter().flat_map(|part| &part.pipeline.vars) {
-            if !row.params.contains_key(file) {
+            if !found.contains_key(file) {
                 let known = vars.entry(file).or_default();
                 known.extend(
                     values
@@ -112,8 +113,7 @@ impl Files<'_> {
             }
         }
         for (file, values) in vars {
-            row.params
-                .insert(file.to_owned(), FileData::Data(Value::Map(values)));
+            found.insert(file.to_owned(), FileData::Data(Value::Map(values)));
         }
         Ok(())
     }

@@ -26,7 +26,12 @@ pub(super) struct File {
     rows: Vec<Range<usize>>,
     chains: HashMap<ChainKey, Vec<u32>>,
     decoded: RefCell<Vec<Option<NotedRow>>>,
+    last_params: Last<IndexMap<String, FileData>>,
+    last_deps: Last<IndexMap<String, NoteDependency>>,
 }
+
+/// What was decoded last, and from where: neighbours often have the same.
+type Last<T> = RefCell<Option<(Range<usize>, Arc<T>)>>;
 
 impl File {
     /// Reads the parts' positions.
@@ -78,6 +83,8 @@ impl File {
             rows,
             chains,
             decoded,
+            last_params: RefCell::default(),
+            last_deps: RefCell::default(),
         })
     }
 
@@ -169,18 +176,8 @@ impl File {
         let incomplete = self.optional_text(at)?;
         let error = self.optional_text(at)?;
         let metrics = self.files(at)?;
-        let params = self.files(at)?;
-        let count = at.number()?;
-        let mut deps = IndexMap::with_capacity(at.room_for(count));
-        for _ in 0..count {
-            let path = self.text(at)?.to_owned();
-            let dependency = NoteDependency {
-                md5: self.optional_text(at)?,
-                size: at.optional()?,
-                nfiles: at.optional()?,
-            };
-            deps.insert(path, dependency);
-        }
+        let params = self.shared(at, &self.last_params, |at| self.files(at))?;
+        let deps = self.shared(at, &self.last_deps, |at| self.deps(at))?;
         let count = at.number()?;
         let mut outs = IndexMap::with_capacity(at.room_for(count));
         for _ in 0..count {
@@ -217,6 +214,40 @@ impl File {
             exit,
             incomplete,
         })
+    }
+
+    /// Decodes, or takes what the same bytes gave before: no encoding is the beginning of another one.
+    fn shared<'b, T>(
+        &self,
+        at: &mut Reader<'b>,
+        last: &Last<T>,
+        decode: impl Fn(&mut Reader<'b>) -> Option<T>,
+    ) -> Option<Arc<T>> {
+        if let Some((range, value)) = &*last.borrow()
+            && at.bytes[at.at..].starts_with(&self.bytes[range.clone()])
+        {
+            at.at += range.len();
+            return Some(value.clone());
+        }
+        let start = at.at;
+        let value = Arc::new(decode(at)?);
+        *last.borrow_mut() = Some((start..at.at, value.clone()));
+        Some(value)
+    }
+
+    fn deps(&self, at: &mut Reader<'_>) -> Option<IndexMap<String, NoteDependency>> {
+        let count = at.number()?;
+        let mut deps = IndexMap::with_capacity(at.room_for(count));
+        for _ in 0..count {
+            let path = self.text(at)?.to_owned();
+            let dependency = NoteDependency {
+                md5: self.optional_text(at)?,
+                size: at.optional()?,
+                nfiles: at.optional()?,
+            };
+            deps.insert(path, dependency);
+        }
+        Some(deps)
     }
 
     fn files(&self, at: &mut Reader<'_>) -> Option<IndexMap<String, FileData>> {

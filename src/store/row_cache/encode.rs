@@ -158,11 +158,11 @@ fn row(noted: &NotedRow, texts: &mut Texts) -> Option<Vec<u8>> {
     for text in [&noted.incomplete, &row.error] {
         optional(&mut out, text.as_ref().map(|text| texts.number(text)));
     }
-    for files in [&row.metrics, &row.params] {
+    for files in [&row.metrics, &*row.params] {
         self::files(&mut out, files, texts)?;
     }
     number(&mut out, row.deps.len() as u64);
-    for (path, dependency) in &row.deps {
+    for (path, dependency) in &*row.deps {
         number(&mut out, texts.number(path));
         optional(
             &mut out,

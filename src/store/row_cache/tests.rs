@@ -41,7 +41,7 @@ fn unusual() -> NotedRow {
             ("in", sample::map(&[("", Value::Bool(false))])),
         ],
     );
-    row.params.insert(
+    Arc::make_mut(&mut row.params).insert(
         "bad.yaml".into(),
         FileData::Error {
             kind: "YAMLFileCorruptedError".into(),

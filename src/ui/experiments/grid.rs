@@ -302,7 +302,7 @@ impl<'l> Names<'l> {
                 }
             }
         }
-        for (path, dependency) in &row.deps {
+        for (path, dependency) in &*row.deps {
             let id = *self.deps.entry(path).or_insert_with(|| {
                 self.count += 1;
                 self.count - 1

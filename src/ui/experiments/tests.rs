@@ -183,7 +183,8 @@ fn headings_say_the_file_only_where_they_must() {
             ("lr", Value::Null),
             ("opt", sample::map(&[("beta", Value::from("two\nlines"))])),
         ],
-    );
+    )
+    .into();
     listing.baselines.clear();
     assert_eq!(
         draw(&listing, &Columns::default()),
@@ -229,9 +230,9 @@ fn with_deps(rows: &mut Listing) {
         ..NoteDependency::default()
     };
     let set = |row: &mut grid_row::Row, code: &str| {
-        row.deps.insert("train.py".into(), dependency(code));
-        row.deps
-            .insert("data".into(), dependency("0123456789abcdef"));
+        let deps = Arc::make_mut(&mut row.deps);
+        deps.insert("train.py".into(), dependency(code));
+        deps.insert("data".into(), dependency("0123456789abcdef"));
     };
     set(&mut rows.workspace, "763e4c0aa1");
     for experiment in &mut rows.baselines[0].experiments {
