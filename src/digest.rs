@@ -105,6 +105,16 @@ impl PathDigest {
         }
     }
 
+    /// Returns the digest of the file, or of each file of the directory.
+    pub fn files(&self) -> impl Iterator<Item = &FileDigest> {
+        let (file, dir) = match self {
+            PathDigest::File { digest, .. } => (Some(digest), None),
+            PathDigest::Dir(dir) => (None, Some(dir)),
+        };
+        file.into_iter()
+            .chain(dir.into_iter().flat_map(|dir| dir.files.values()))
+    }
+
     /// Whether this is a file with its owner-execute bit set.
     pub fn isexec(&self) -> bool {
         matches!(self, PathDigest::File { isexec: true, .. })

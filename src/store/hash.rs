@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 /// A file of this size is read in the time that it takes to look into the memo.
-const NOT_WORTH_A_MEMO: u64 = 16 * 1024;
+pub(super) const NOT_WORTH_A_MEMO: u64 = 16 * 1024;
 
 /// Files that this process has hashed, or found in the memo, with the stat that they had.
 ///
@@ -124,14 +124,11 @@ impl Cache {
     }
 
     /// Hashes what the cache holds for an entry of `dvc.lock`; `None` if something is missing or damaged.
+    ///
+    /// Objects that were read before, by whoever inserted or checked them, are not read.
     pub fn digest_stored(&self, format: Format, md5: &str) -> Result<Option<PathDigest>> {
-        let doing = || format!("cannot read cache object '{md5}'");
-        let read = |md5: &str| match fs_err::File::open(self.path(format, md5)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            file => digest::read(file?).map(|digest| Some(digest).filter(|d| d.md5(format) == md5)),
-        };
         if !md5.ends_with(".dir") {
-            let digest = read(md5).context(doing)?;
+            let digest = self.digest_objects(format, &[md5])?.remove(0);
             let isexec = false;
             return Ok(digest.map(|digest| PathDigest::File { digest, isexec }));
         }
@@ -139,12 +136,64 @@ impl Cache {
             Err(error) if matches!(error.kind(), Kind::Missing | Kind::Corrupt) => return Ok(None),
             files => files?,
         };
-        let digests = files
-            .into_par_iter()
-            .map(|file| Ok(read(&file.md5)?.map(|digest| (file.relpath, digest))))
-            .collect::<io::Result<Option<Vec<_>>>>()
-            .context(doing)?;
-        Ok(digests.map(|files| PathDigest::Dir(DirDigest::new(files))))
+        let names: Vec<&str> = files.iter().map(|file| &*file.md5).collect();
+        let digests = self.digest_objects(format, &names)?;
+        let files = files.into_iter().zip(digests);
+        let files: Option<Vec<_>> = files
+            .map(|(file, digest)| Some((file.relpath, digest?)))
+            .collect();
+        Ok(files.map(|files| PathDigest::Dir(DirDigest::new(files))))
+    }
+
+    /// Returns the hashes of objects; `None` for what is missing or damaged.
+    fn digest_objects(&self, format: Format, names: &[&str]) -> Result<Vec<Option<FileDigest>>> {
+        let stats: Vec<Option<Stat>> = (names.par_iter())
+            .map(|md5| {
+                let stat = stat(&self.path(format, md5))?;
+                Ok(stat.filter(Metadata::is_file).map(|stat| Stat::of(&stat)))
+            })
+            .collect::<Result<_>>()?;
+        let there: Vec<(usize, Stat)> = (stats.iter().enumerate())
+            .filter_map(|(at, stat)| Some((at, (*stat)?)))
+            .collect();
+        let mut digests = vec![None; names.len()];
+        self.memo
+            .find(there.iter().map(|(_, stat)| *stat), |at, known| {
+                let (at, stat) = there[at];
+                digests[at] = known.digest(stat.size());
+            });
+        let unknown: Vec<usize> = (there.into_iter().map(|(at, _)| at))
+            .filter(|at| digests[*at].is_none())
+            .collect();
+        let read: Vec<&str> = unknown.iter().map(|at| names[*at]).collect();
+        for (at, digest) in unknown.into_iter().zip(self.read_objects(format, &read)?) {
+            digests[at] = digest;
+        }
+        for (digest, md5) in digests.iter_mut().zip(names) {
+            digest.take_if(|digest| digest.md5(format) != *md5);
+        }
+        Ok(digests)
+    }
+
+    /// Reads objects, whatever is known of them, and remembers what they hash to; `None` for those that
+    /// are not there. Whether that is their name is for the caller to see.
+    pub(super) fn read_objects(
+        &self,
+        format: Format,
+        names: &[&str],
+    ) -> Result<Vec<Option<FileDigest>>> {
+        let paths: Vec<PathBuf> = names.iter().map(|md5| self.path(format, md5)).collect();
+        let sizes = (paths.par_iter()).map(|path| fs_err::metadata(path).map_or(0, |it| it.len()));
+        let piece = self.progress.begin("the cache", sizes.sum());
+        let read = (paths.par_iter())
+            .map(|path| match read(path, &piece) {
+                Err(error) if error.kind() == Kind::Missing => Ok(None),
+                read => read.map(Some),
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let settled = read.iter().flatten().filter(|it| it.is_settled());
+        self.memo.put(settled.map(JustRead::known));
+        Ok(read.into_iter().map(|read| Some(read?.digest)).collect())
     }
 }
 

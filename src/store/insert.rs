@@ -3,6 +3,8 @@
 use super::cache::{Cache, OBJECT_MODE};
 use super::copy;
 use super::durable;
+use super::hash::NOT_WORTH_A_MEMO;
+use super::memo::{Known, Stat};
 use crate::digest::{self, DirDigest, FileDigest, Format, Md5Hex};
 use crate::error::{Context, Result};
 use rayon::prelude::*;
@@ -18,6 +20,15 @@ const SYNC_EACH: usize = 64;
 /// So many files are placed and synced at once: what is held for each of them adds up.
 const TOGETHER: usize = 2048;
 
+/// What became of files that were inserted.
+#[derive(Debug, Default)]
+pub struct Inserted {
+    /// Names of which the cache holds other bytes, with the digests of those.
+    pub twins: Vec<(Md5Hex, FileDigest)>,
+    /// Objects that were not there, sorted.
+    new: Vec<(Md5Hex, Stat)>,
+}
+
 impl Cache {
     /// Moves a finished file (on the same file system: by rename) to its place; a hit only removes it.
     /// Content and directory are synced before this returns.
@@ -25,18 +36,14 @@ impl Cache {
     /// Returns the digest of what the cache holds instead, where that is not what was given: DVC 2's
     /// text rule gives a file with `\r\n` and one with `\n` the same name, and the first one stays.
     pub fn insert(&self, file: &Path, format: Format, md5: &Md5Hex) -> Result<Option<FileDigest>> {
-        let twins = self.insert_all(&[(file.to_owned(), *md5)], format)?;
-        Ok(twins.into_iter().next().map(|(_, digest)| digest))
+        let inserted = self.insert_all(&[(file.to_owned(), *md5)], format)?;
+        Ok(inserted.twins.into_iter().next().map(|(_, digest)| digest))
     }
 
     /// Inserts many finished files with their md5 names, syncing them together, as
-    /// [`Cache::insert`] does one. Returns the names of which the cache holds other bytes.
-    pub fn insert_all(
-        &self,
-        files: &[(PathBuf, Md5Hex)],
-        format: Format,
-    ) -> Result<Vec<(Md5Hex, FileDigest)>> {
-        let mut twins = Vec::new();
+    /// [`Cache::insert`] does one.
+    pub fn insert_all(&self, files: &[(PathBuf, Md5Hex)], format: Format) -> Result<Inserted> {
+        let mut inserted = Inserted::default();
         let mut hits = Vec::new();
         let mut names = HashSet::new();
         let mut dirs = BTreeSet::new();
@@ -61,12 +68,13 @@ impl Cache {
                         continue;
                     }
                     Found::Same => {}
-                    Found::Twin(digest) => twins.push((*md5, digest)),
+                    Found::Twin(digest) => inserted.twins.push((*md5, digest)),
                 }
                 hits.push(file);
                 present.push(object);
             }
             self.place(&new)?;
+            self.look_at_new(&new, &mut inserted);
             // What is there may be so young that a power cut would take it.
             sync_files(&present).context(|| "cannot sync the cache".to_owned())?;
         }
@@ -78,7 +86,43 @@ impl Cache {
             fs_err::remove_file(file)
                 .context(|| format!("cannot remove the temporary file '{}'", file.display()))?;
         }
-        Ok(twins)
+        inserted.new.sort_unstable_by_key(|(md5, _)| *md5);
+        Ok(inserted)
+    }
+
+    /// Remembers what new objects hash to, so that nobody who gets one has to read it. `digests` has
+    /// them, among others.
+    pub fn remember<'d>(
+        &self,
+        inserted: &Inserted,
+        format: Format,
+        digests: impl IntoIterator<Item = &'d FileDigest>,
+    ) {
+        if inserted.new.is_empty() {
+            return;
+        }
+        let known = digests.into_iter().filter_map(|digest| {
+            let name = digest.md5(format);
+            let at = inserted.new.binary_search_by(|(md5, _)| md5.cmp(name));
+            let (_, stat) = inserted.new[at.ok()?];
+            (stat.size() == digest.size).then(|| (stat, Known::all(digest)))
+        });
+        self.memo.put_own(known.collect());
+    }
+
+    fn look_at_new(&self, new: &[(&PathBuf, &Md5Hex, PathBuf)], inserted: &mut Inserted) {
+        if !self.memo.is_kept() {
+            return;
+        }
+        let many = new.len() > 1;
+        for (_, md5, object) in new {
+            let Ok(stat) = fs_err::symlink_metadata(object) else {
+                continue;
+            };
+            if many || stat.len() > NOT_WORTH_A_MEMO {
+                inserted.new.push((**md5, Stat::of(&stat)));
+            }
+        }
     }
 
     /// Writes a directory's listing object. Insert its files first: DVC believes a listing that is there.
@@ -307,7 +351,7 @@ mod tests {
                 (file, digest::bytes(text.as_bytes()).md5)
             })
             .collect();
-        assert_eq!(cache.insert_all(&files, Format::V3).unwrap(), []);
+        assert_eq!(cache.insert_all(&files, Format::V3).unwrap().twins, []);
         for (file, md5) in &files {
             assert!(!file.exists());
             assert!(cache.has(Format::V3, md5, None));

@@ -1,11 +1,9 @@
 //! Whether cache objects are what their names and the notes say.
 
 use super::cache::Cache;
-use crate::digest::{self, DirDigest, FileDigest, Format};
-use crate::error::{Context, Kind, Result};
-use rayon::prelude::*;
+use crate::digest::{DirDigest, FileDigest, Format};
+use crate::error::{Kind, Result};
 use std::collections::HashMap;
-use std::io;
 use std::os::unix::fs::MetadataExt;
 
 /// What is wrong with one object.
@@ -131,18 +129,7 @@ impl Verifier<'_> {
             .collect();
         new.sort_unstable();
         new.dedup();
-        let read = new
-            .par_iter()
-            .map(|md5| {
-                let file = match fs_err::File::open(self.cache.path(format, md5)) {
-                    Ok(file) => file,
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                    Err(error) => return Err(error),
-                };
-                digest::read(file).map(Some)
-            })
-            .collect::<io::Result<Vec<_>>>()
-            .context(|| "cannot read the cache".to_owned())?;
+        let read = self.cache.read_objects(format, &new)?;
         for (md5, digest) in new.into_iter().zip(read) {
             self.seen.insert((format, md5.to_owned()), digest);
         }
@@ -165,6 +152,7 @@ impl Verifier<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest;
     use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
 

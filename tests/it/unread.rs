@@ -106,3 +106,106 @@ fn nor_in_another_worktree_that_has_links_to_it() {
     assert_eq!(read_by(&other, "run -n fifth", "/data/f").len(), 0);
     repo.check();
 }
+
+/// A stage that makes a folder, and one that reads it.
+const MAKE: &str = "\
+stages:
+  make:
+    cmd: mkdir parts && seq COUNT | (cd parts && split -l 1 -a 4 - f)
+    params: [lr]
+    outs: [parts]
+  names:
+    cmd: ls parts > names.txt
+    deps: [parts]
+    metrics:
+    - names.txt:
+        cache: false
+";
+
+fn makes_parts(count: usize, links: &str) -> TestRepo {
+    let repo = TestRepo::project();
+    repo.write("dvc.yaml", MAKE.replace("COUNT", &count.to_string()))
+        .write("params.yaml", "lr: 1\n")
+        .write(".dvc/config", format!("[cache]\n    type = {links}\n"))
+        .write(".gitignore", "/parts\n");
+    repo.git("add .").success();
+    repo.git("commit -qm make").success();
+    repo
+}
+
+#[test]
+fn an_output_folder_that_apply_brought_back() {
+    if !can_see_reads() {
+        return;
+    }
+    for (links, count) in [("copy", FILES), ("hardlink", 300), ("symlink", 300)] {
+        let repo = makes_parts(count, links);
+        repo.exp("run -n one").success();
+        let read = |words: &str| read_by(&repo, words, "/parts/f").len();
+        assert_eq!(read("run -n two"), 0, "{links}");
+        repo.sh("rm -r parts").success();
+        repo.exp("apply one").success();
+        for words in ["run -n three", "run -n four -s -f names"] {
+            assert_eq!(read(words), 0, "{links}: {words}");
+        }
+        repo.check();
+    }
+}
+
+/// How many of these paths are objects of the cache that a listing of it names.
+fn objects(repo: &TestRepo, paths: &[String]) -> usize {
+    let listing = repo.sh("cat .dvc/cache/files/md5/*/*.dir").success().text();
+    let objects = paths.iter().filter_map(|path| {
+        let (_, name) = path.split_once("/files/md5/")?;
+        Some(name.replace('/', ""))
+    });
+    objects
+        .filter(|md5| md5.len() == 32 && listing.contains(md5))
+        .count()
+}
+
+#[test]
+fn nor_where_links_or_copies_are_made_of_it() {
+    if !can_see_reads() {
+        return;
+    }
+    const COUNT: usize = 300;
+    for links in ["copy", "hardlink", "symlink"] {
+        let copied = if links == "copy" { COUNT } else { 0 };
+        let repo = makes_parts(COUNT, links);
+        repo.exp("run -n one").success();
+        repo.git("add dvc.lock").success();
+        repo.git("commit -qm made").success();
+        // In a worktree of its own, again and again.
+        for words in [
+            "run --temp -n two -s -f names",
+            "run --temp -n three -s -f names",
+        ] {
+            let read = read_by(&repo, words, "");
+            let of_parts = read.iter().filter(|path| path.contains("/parts/f"));
+            assert_eq!(of_parts.count(), 0, "{links}: {words}");
+            assert_eq!(objects(&repo, &read), copied, "{links}: {words}");
+        }
+        repo.git("worktree add -q ../other").success();
+        let other = repo.beside("other");
+        let read = read_by(&other, "run -n four", "");
+        assert_eq!(objects(&repo, &read), copied, "{links}");
+        assert_eq!(
+            read_by(&other, "run -n five -s -f names", "/parts/f").len(),
+            0
+        );
+
+        // What somebody else has put into the cache is read once.
+        repo.sh("rm -r .git/git-exp/memo").success();
+        for (words, unknown) in [
+            ("run --temp -n six -s -f names", COUNT),
+            ("run --temp -n seven -s -f names", 0),
+        ] {
+            let read = read_by(&repo, words, "");
+            let of_parts = read.iter().filter(|path| path.contains("/parts/f"));
+            assert_eq!(of_parts.count(), 0, "{links}: {words}");
+            assert_eq!(objects(&repo, &read), copied + unknown, "{links}: {words}");
+        }
+        repo.check();
+    }
+}

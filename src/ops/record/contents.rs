@@ -69,6 +69,9 @@ impl Recording {
         };
         let format = kept_format(before, &digest).unwrap_or(self.format);
         if is_stored && format == Format::V3 {
+            if let PathDigest::File { digest, .. } = &digest {
+                self.pending.single.push(digest.clone());
+            }
             for file in files {
                 let name = file.name(format);
                 if let (Some(digest), Some(entry)) = (file.copy, self.entry) {
@@ -95,7 +98,9 @@ impl Recording {
             };
             let named: Vec<(PathBuf, Md5Hex)> = files.into_iter().map(named).collect();
             // A text of other line ends may stand there under DVC 2's name: the note tells its sha256.
-            for (name, stored) in self.cache.insert_all(&named, format)? {
+            let inserted = self.cache.insert_all(&named, format)?;
+            self.cache.remember(&inserted, format, digest.files());
+            for (name, stored) in inserted.twins {
                 tell_stored(&mut digest, format, &name, &stored);
             }
             if let PathDigest::Dir(directory) = &digest {

@@ -31,6 +31,8 @@ pub(super) struct Pending {
     pub files: Vec<(PathBuf, Md5Hex)>,
     /// Those of them that are copies, with the journal's entry that needs them.
     pub copies: Vec<(u64, PathBuf, FileDigest)>,
+    /// The digests of outputs among them that are files.
+    pub single: Vec<FileDigest>,
     /// Directories among them, whose listings are known by their paths …
     pub listings: Vec<String>,
     /// … and those of stages that have ended.
@@ -198,6 +200,7 @@ impl Recording {
         let Pending {
             files,
             copies,
+            single,
             listings,
             ended,
             mut changes,
@@ -213,7 +216,11 @@ impl Recording {
             self.journal.add_digests(entry[0].0, &digests)?;
         }
         // Only names of DVC 2's format can stand for other bytes.
-        self.cache.insert_all(&files, Format::V3)?;
+        let inserted = self.cache.insert_all(&files, Format::V3)?;
+        let known = listings.iter().filter_map(|path| self.digests.get(path));
+        let known = known.flat_map(PathDigest::files).chain(&single);
+        let known = known.chain(ended.iter().flat_map(|listing| listing.files.values()));
+        self.cache.remember(&inserted, Format::V3, known);
         for listing in &ended {
             self.cache.insert_listing(Format::V3, listing)?;
         }

@@ -170,6 +170,13 @@ impl Data {
     pub fn carry_out(self, cache: &Cache, project: &Path, events: &mut dyn Events) -> Result<()> {
         self.store(cache, project)?;
         for Restore { path, hash } in &self.restores {
+            // Stages read it next, by its hash: who reads the object needs not read each copy of it.
+            if cache.digest_stored(hash.format, &hash.md5)?.is_none() {
+                let md5 = &hash.md5;
+                return Err(Error::corrupt(format!(
+                    "cache object '{md5}' of '{path}' is damaged"
+                )));
+            }
             cache.materialise(hash.format, &hash.md5, hash.isexec, &project.join(path))?;
             events.emit(Event::Status(format!(
                 "'{path}' was missing and is restored from the cache"

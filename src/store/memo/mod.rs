@@ -29,8 +29,8 @@ use std::time::Duration;
 
 /// Files from this size on, in bytes, are worth waiting for a tick.
 const WORTH_A_TICK: u64 = 1024 * 1024;
-/// Opening a file takes as long as reading so many bytes.
-const OPENING: u64 = 64 * 1024;
+/// To place so many files takes longer than a tick anyway.
+const MANY: usize = 64;
 /// How often, and how long each time, a tick is waited for: 12 ms, more than one at 100 Hz.
 const TICK_POLLS: u32 = 24;
 const TICK_POLL: Duration = Duration::from_micros(500);
@@ -170,15 +170,18 @@ impl Memo {
 
     /// Remembers hashes of files that we have just put in place ourselves.
     ///
-    /// Waits for the next tick of the kernel's clock, some milliseconds at most, if reading those again
-    /// that are too young would take longer. Others that are too young are not remembered.
+    /// Waits for the next tick of the kernel's clock, some milliseconds at most, if one of them is large
+    /// or if they are many. Else those that are too young are not remembered.
     pub fn put_own(&self, mut files: Vec<(Stat, Known)>) {
         if !self.is_kept() {
             return;
         }
+        let many = files.len() >= MANY;
         let is_waited_for = |tick: i64| {
-            let young = files.iter().filter(|(stat, _)| !stat.is_past(tick));
-            young.map(|(stat, _)| stat.size + OPENING).sum::<u64>() >= WORTH_A_TICK
+            let worth_it = |stat: &Stat| many || stat.size >= WORTH_A_TICK;
+            files
+                .iter()
+                .any(|(stat, _)| worth_it(stat) && !stat.is_past(tick))
         };
         for _ in 0..TICK_POLLS {
             if !is_waited_for(tick()) {
