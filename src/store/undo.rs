@@ -12,7 +12,6 @@ use super::durable;
 use super::objects::{Batch, TreeChange};
 use super::refs::{Expected, MoveError, RefChange};
 use super::transition::{SavedOutput, Transition, ref_error};
-use crate::digest::{self, FileDigest, Format, PathDigest};
 use crate::error::{Context, Error, Result};
 use crate::id::ObjectId;
 use gix::objs::tree::EntryKind;
@@ -284,43 +283,6 @@ impl Store {
             put_back(&cache, kept, object)?;
         }
         Ok(cache.missing(object.format(), &object.md5)?.is_empty())
-    }
-}
-
-impl Cache {
-    /// Copies a workspace path with this digest into the cache; it stays where it is.
-    ///
-    /// Errors, with nothing stored under a wrong name, when it changes meanwhile.
-    pub(crate) fn save(&self, path: &Path, digest: &PathDigest, format: Format) -> Result<()> {
-        match digest {
-            PathDigest::File { digest, .. } => self.save_file(path, digest, format),
-            PathDigest::Dir(dir) => {
-                for (relpath, digest) in &dir.files {
-                    self.save_file(&path.join(relpath), digest, format)?;
-                }
-                self.insert_listing(format, dir)
-            }
-        }
-    }
-
-    fn save_file(&self, path: &Path, expected: &FileDigest, format: Format) -> Result<()> {
-        let md5 = expected.md5(format);
-        if self.has(format, md5, Some(expected.size)) {
-            return Ok(());
-        }
-        let doing = || format!("cannot save '{}' to the cache", path.display());
-        let copy = self.temporary().context(doing)?.into_temp_path();
-        fs_err::remove_file(&copy).context(doing)?;
-        reflink_copy::reflink_or_copy(path, &copy).context(doing)?;
-        let found = fs_err::File::open(&copy).and_then(digest::read);
-        if found.context(doing)? != *expected {
-            return Err(Error::refused(format!(
-                "'{}' changes while it is being saved",
-                path.display()
-            )));
-        }
-        // DVC 2's text rule: the cache may hold the same text with other line ends, and then keeps it.
-        self.insert(&copy, format, md5).map(|_| ())
     }
 }
 
