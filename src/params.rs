@@ -8,6 +8,7 @@ mod cast;
 mod file;
 mod json;
 mod python;
+mod reference;
 #[cfg(test)]
 mod tests;
 mod toml;

@@ -6,6 +6,7 @@ mod json;
 mod key;
 mod number;
 mod path;
+pub mod python;
 mod same;
 
 pub(crate) use json::string_length;

@@ -66,6 +66,12 @@ pub struct Args {
     /// '+<key>=<value>' adds one, '++<key>=<value>' adds or changes one, '~<key>' removes one. The file is
     /// 'params.yaml' if none is named; YAML, JSON, TOML and Python are told by the suffix, and of a Python file
     /// only literals can be changed. Nothing but the bytes of the value changes.
+    ///
+    /// A value is a word, a number, 'true', 'null', text in quotes, '[a, list]' or '{a: mapping}', as in Hydra.
+    /// int(), float(), str() and bool() convert, sort(<list>) and sort(<list>,reverse=true) sort; shuffle(<list>)
+    /// is random each time, and the file then says what came of it. '${<key>}' is the value that another param
+    /// of the file has after all assignments, '${.<key>}' one beside it. Several values at once, a sweep, are
+    /// refused.
     #[arg(short = 'S', long = "set-param", value_name = "assignment")]
     set_param: Vec<String>,
     /// Run stages that did not change too, and replace an experiment of the same name

@@ -2,10 +2,11 @@
 
 use super::assignment::{Assignment, Operation};
 use super::file::{Form, ParamsFile};
-use super::{json, python, toml};
+use super::{json, python, reference, toml};
 use crate::error::{Error, Result};
 use crate::value::{Key, Map, Step, Value};
 use crate::yaml::edit::{self, Change};
+use indexmap::IndexSet;
 
 /// Returns `old_text` of `file` after the assignments, in their order. Only the bytes of values that
 /// change do change: an assignment of an equal value leaves the text alone.
@@ -13,8 +14,23 @@ pub fn assign(file: &str, old_text: &str, assignments: &[Assignment]) -> Result<
     let form = Form::of(file);
     let old = ParamsFile::parse(file, old_text.as_bytes())?.into_value();
     let mut new = old.clone();
+    let mut templates: IndexSet<Vec<Step>> = IndexSet::new();
     for assignment in assignments {
         carry_out(&mut new, assignment)?;
+        let is_left = |path: &Vec<Step>| value_at(&new, path).is_some_and(reference::is_template);
+        templates.retain(is_left);
+        if let Some(value) = assignment.operation.value()
+            && let Some(path) = new.steps(&assignment.key)
+        {
+            templates.extend(reference::templates(value, &path));
+        }
+    }
+    let resolved: Result<Vec<Value>> = templates
+        .iter()
+        .map(|path| reference::resolve(&new, file, path))
+        .collect();
+    for (path, value) in templates.iter().zip(resolved?) {
+        perform(&mut new, path, Change::Set(value));
     }
     let mut changes = Vec::new();
     differences(&old, &new, &mut Vec::new(), &mut changes);
@@ -46,7 +62,7 @@ pub fn assign(file: &str, old_text: &str, assignments: &[Assignment]) -> Result<
 fn carry_out(root: &mut Value, assignment: &Assignment) -> Result<()> {
     let (file, key) = (&assignment.file, &assignment.key);
     let path = root.steps(key);
-    let found = |root: &Value, path: &[Step]| path.iter().try_fold(root, Value::at).cloned();
+    let found = |root: &Value, path: &[Step]| value_at(root, path).cloned();
     match (&assignment.operation, path) {
         (Operation::Set(_) | Operation::Remove(_), None) => {
             let error = Error::refused(format!("there is no param '{key}' in '{file}'"));
@@ -97,6 +113,10 @@ fn carry_out(root: &mut Value, assignment: &Assignment) -> Result<()> {
             Ok(())
         }
     }
+}
+
+fn value_at<'value>(root: &'value Value, path: &[Step]) -> Option<&'value Value> {
+    path.iter().try_fold(root, Value::at)
 }
 
 fn target<'value>(root: &'value mut Value, path: &[Step]) -> Option<&'value mut Value> {
@@ -269,7 +289,7 @@ mod tests {
                 assignments.and_then(|assignments| assign("params.yaml", base, &assignments));
             let as_dvc = match (&found, wanted.as_str()) {
                 (Err(error), Some("sweep")) => error.chain().contains("sweeps need a queue"),
-                (Err(error), Some("refused")) => !error.chain().contains("sweep"),
+                (Err(error), Some("refused")) => !error.chain().contains("sweeps need a queue"),
                 (Ok(text), None) => ParamsFile::parse("params.yaml", text.as_bytes())
                     .is_ok_and(|file| file.value().identical(&fixture::value(wanted))),
                 _ => false,
@@ -280,6 +300,73 @@ mod tests {
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
         assert!(table.len() > 190);
+    }
+
+    #[test]
+    fn values_of_other_params_come_from_after_all_assignments() {
+        let text = "a: ${shell}   # not ours\nlr: 0.1 # rate\nt: {n: 3, b: [1, 2]}\n";
+        for (assignments, expected) in [
+            (
+                &["t.n=${lr}", "lr=7"] as &[&str],
+                "a: ${shell}   # not ours\nlr: 7 # rate\nt: {n: 7, b: [1, 2]}\n",
+            ),
+            (
+                &["lr='\\${t.n} is ${t.n}'"],
+                "a: ${shell}   # not ours\nlr: ${t.n} is 3 # rate\nt: {n: 3, b: [1, 2]}\n",
+            ),
+            (
+                &["t.b.1=${...lr}"],
+                "a: ${shell}   # not ours\nlr: 0.1 # rate\nt: {n: 3, b: [1, 0.1]}\n",
+            ),
+        ] {
+            assert_eq!(assigned("params.yaml", text, assignments), expected);
+        }
+        let refused = [
+            ("lr=${lx}", "refers to 'lx', which is not there"),
+            ("lr=${lr}", "refers to itself"),
+            ("t.n=${t}", "refers to itself"),
+            ("lr=${..lr}", "refers to '..lr', above the file"),
+            ("lr=${a..b}", "refers to 'a..b', which is malformed"),
+            ("lr='${lr'", "has a '${' without its '}'"),
+            (
+                "lr=${oc.env:HOME}",
+                "calls 'oc.env', which is not supported",
+            ),
+            ("lr=${a}", "refers to 'shell', which is not there"),
+        ];
+        for (assignment, why) in refused {
+            let said = assigned("params.yaml", text, &[assignment]);
+            assert!(
+                said.ends_with(&format!("' of 'params.yaml' {why}")),
+                "{said}"
+            );
+        }
+        // each of them twice what the one before is
+        let mut doubled = vec!["+x0=[1,1]".to_owned()];
+        doubled.extend((1..60).map(|n| format!("+x{n}=[${{x{}}},${{x{}}}]", n - 1, n - 1)));
+        let doubled: Vec<&str> = doubled.iter().map(String::as_str).collect();
+        assert!(assigned("params.yaml", text, &doubled).ends_with("stands for too much"));
+    }
+
+    #[test]
+    fn shuffled_lists_hold_what_they_held() {
+        let text = "l: []\n";
+        let numbers: Vec<String> = (0..100).map(|n| n.to_string()).collect();
+        let mut orders = Vec::new();
+        for _ in 0..2 {
+            let assignment = format!("l=shuffle([{}])", numbers.join(","));
+            let text = assigned("params.yaml", text, &[&assignment]);
+            let file = ParamsFile::parse("params.yaml", text.as_bytes()).expect("reads");
+            let Some(Value::List(mut items)) = file.value().lookup("l").cloned() else {
+                panic!("{text}");
+            };
+            orders.push(items.clone());
+            items.sort_by_key(|item| item.as_f64().unwrap_or_default() as u64);
+            let wanted: Vec<Value> = (0..100).map(Value::Int).collect();
+            assert_eq!(items, wanted);
+        }
+        // one of 100! orders
+        assert_ne!(orders[0], orders[1]);
     }
 
     #[test]

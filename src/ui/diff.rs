@@ -1,10 +1,10 @@
 //! Changes of params and metrics as tables and JSON; changes of files as git prints them.
 
 use super::style::Role;
-use super::{markdown, plain, python};
+use super::{markdown, plain};
 use crate::change::{Change, Changes, Files};
 use crate::checkpoint::FileData;
-use crate::value::{Key, Map, Value};
+use crate::value::{Key, Map, Value, python};
 use similar::{ChangeTag, TextDiff};
 
 /// Significant digits of floats unless told otherwise: DVC's 5.

@@ -11,7 +11,6 @@ pub mod pager;
 pub mod plain;
 pub mod plots_page;
 pub mod progress;
-pub mod python;
 pub mod reasons;
 pub mod shell;
 pub mod size;

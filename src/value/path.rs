@@ -3,7 +3,7 @@
 use super::Value;
 
 /// One step from a value to a nested one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Step {
     /// To the entry of a mapping.
     Key(String),

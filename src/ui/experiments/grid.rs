@@ -6,8 +6,8 @@
 use crate::checkpoint::{FileData, Status, Time};
 use crate::id;
 use crate::listing::{ColumnPattern, ExperimentRows, Listing, Row, leaves};
-use crate::ui::python;
 use crate::value::Value;
+use crate::value::python;
 use indexmap::IndexMap;
 use std::collections::HashMap;
 

@@ -155,7 +155,7 @@ fn present<'r>(row: &'r Map, field: &str) -> Option<&'r Value> {
 }
 
 fn label(value: &Value) -> String {
-    super::python::text(value, None)
+    crate::value::python::text(value, None)
 }
 
 fn matrix_card(chart: &Chart, revisions: &[String], normalized: bool) -> serde_json::Value {

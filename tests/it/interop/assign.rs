@@ -1,4 +1,4 @@
-//! `-S` beside DVC 2.58: the same assignments, the same files and the same `dvc.lock`.
+//! `-S` beside DVC: the same assignments, the same files and the same `dvc.lock`.
 
 use super::{copy, dvc, dvc_ends};
 use crate::support::{TestRepo, oracle};
@@ -39,7 +39,7 @@ fn assignments_write_what_dvc_writes() {
         return;
     };
     let repo = project();
-    let all: [&[&str]; 7] = [
+    let all: [&[&str]; 14] = [
         &["lr=0.00001", "name=two words", "seed=10"],
         &[
             "train.opt.name=adam",
@@ -57,6 +57,21 @@ fn assignments_write_what_dvc_writes() {
         &["lr=nope", "name=true", "conf.json:b.c.0=null"],
         &["rl=1"],
         &["+lr=1"],
+        &["lr=${train.n}", "name=v${seed}.${lr}", "seed=7"],
+        &[
+            "train.opt.name=${..n}",
+            "conf.json:a=${b.c[1]}",
+            "c.toml:t.x=v${.y}",
+        ],
+        &[
+            "lr=str(1e-5)",
+            "name=str(true)",
+            "conf.json:b.c=sort([2,1.5])",
+        ],
+        &["name='${train.${name}}'"],
+        &["lr=${nope}"],
+        &["lr=${lr}"],
+        &["lr=sort([a,1])"],
     ];
     for (number, assignments) in all.into_iter().enumerate() {
         let [ours, theirs] = ["ours", "theirs"].map(|who| copy(&repo, &format!("{who}{number}")));
@@ -70,7 +85,8 @@ fn assignments_write_what_dvc_writes() {
         let output = command.output().unwrap();
         let ran = ours.exp(&words);
         if !output.status.success() {
-            ran.refused(128);
+            let usage = ["lr=sort([a,1])"].contains(&assignments[0]);
+            ran.refused(if usage { 129 } else { 128 });
             assert_eq!(ours.ask("status --porcelain"), "", "{words}");
             continue;
         }
