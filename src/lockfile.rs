@@ -19,6 +19,7 @@ use parse::Parser;
 const SCHEMA: &str = "schema";
 const STAGES: &str = "stages";
 const VERSION: &str = "2.0";
+const DATASET: &str = "dataset";
 /// The params file that stands first.
 const DEFAULT_PARAMS: &str = "params.yaml";
 
@@ -97,6 +98,15 @@ impl Lockfile {
             document.insert(key.clone(), value.clone());
         }
         yaml::print::document(&document)
+    }
+
+    /// Returns what the file says of a dataset, DVC 3's `datasets`.
+    pub fn dataset(&self, name: &str) -> Option<&Value> {
+        let is_it = |entry: &&Value| {
+            let map = entry.as_map();
+            map.and_then(|map| map.get("name")?.as_str()) == Some(name)
+        };
+        self.others.get("datasets")?.as_list()?.iter().find(is_it)
     }
 
     /// Records a stage: in the place of its old entry, or behind all others. Sorts as DVC does.
@@ -180,6 +190,35 @@ impl LockEntry {
 }
 
 impl LockedPath {
+    /// Whether it is recorded what was there, in whatever way: of an address that is no md5.
+    pub fn is_known(&self) -> bool {
+        self.hash.is_some() || !self.others.is_empty()
+    }
+
+    /// Returns what is recorded of a dataset, DVC 3's `ds://<name>`.
+    pub fn dataset(&self) -> Option<&Value> {
+        self.others.get(DATASET)
+    }
+
+    /// Returns the entry of a dataset that is `locked` so at the top of the file.
+    pub fn of_dataset(path: &str, locked: &Value) -> Self {
+        let mut locked = locked.clone();
+        if let Value::Map(map) = &mut locked
+            && let Some(Value::List(files)) = map.get_mut("files")
+        {
+            let relpath = |file: &Value| {
+                let path = file.as_map().and_then(|file| file.get("relpath")?.as_str());
+                path.map(str::to_owned)
+            };
+            files.sort_by_cached_key(relpath);
+        }
+        LockedPath {
+            path: path.to_owned(),
+            hash: None,
+            others: Map::from_iter([(DATASET.into(), locked)]),
+        }
+    }
+
     /// Returns which of DVC's formats the entry has; `None` if nothing was recorded.
     pub fn format(&self) -> Option<Format> {
         match &self.hash {

@@ -134,6 +134,16 @@ fn of_params(file: &str, old: &Map, new: &Map, is_whole: bool, reasons: &mut Vec
 }
 
 fn of_path(old: Option<&LockedPath>, now: &LockedPath) -> Option<Difference> {
+    if now.is_known() && old == Some(now) {
+        return None;
+    }
+    if let Some(now) = now.dataset() {
+        return match old.and_then(LockedPath::dataset) {
+            Some(old) if old.same(now) => None,
+            Some(_) => Some(Difference::Changed),
+            None => Some(Difference::New),
+        };
+    }
     let old = old.and_then(|old| old.hash.as_ref());
     match (old, &now.hash) {
         (_, None) => Some(Difference::Missing),

@@ -29,7 +29,10 @@ use std::path::PathBuf;
 ///
 /// Dependencies, params files and files of 'vars' may lie outside of the project, as in DVC. git has
 /// nothing of what lies outside of the repository: 'dvc.lock' says what it was, and one that differs
-/// makes the next run a fork.
+/// makes the next run a fork. So it is with 'remote://<remote>/<path>' where the remote is a folder, and
+/// with datasets ('ds://<name>'), which 'dvc dataset update' brings up to date. Other addresses
+/// ('https://', 's3://') are not looked at: a stage that reads one is refused, unless it is frozen or
+/// '--allow-missing' takes the address as unchanged. Stages that do not need it run.
 ///
 /// A stage whose inputs are those of an earlier run is not run again: its outputs come from the cache, as
 /// DVC's run cache says. So do outputs of an unchanged stage that are gone or were changed; what nothing

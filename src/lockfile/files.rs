@@ -2,7 +2,8 @@
 
 use super::{LockEntry, Lockfile};
 use crate::error::Result;
-use crate::pipeline::Stage;
+use crate::pipeline::{Dataset, Stage};
+use crate::value::Value;
 use std::collections::BTreeMap;
 
 /// The `dvc.lock` files of a project by their paths, relative to its root.
@@ -25,6 +26,26 @@ impl Lockfiles {
     /// Returns what is recorded of a stage.
     pub fn entry(&self, stage: &Stage) -> Option<&LockEntry> {
         self.0.get(&stage.lock_file())?.stages.get(&stage.name)
+    }
+
+    /// Returns what is recorded of a dataset, if it is of what `dvc.yaml` describes.
+    pub fn dataset(&self, dataset: &Dataset) -> Option<&Value> {
+        let file = self.0.get(&dataset.lock_file())?;
+        file.dataset(&dataset.name)
+            .filter(|it| dataset.is_locked_by(it))
+    }
+
+    /// Takes over from `other` what no stage has made: datasets, whoever recorded them last.
+    pub fn with_others_of(mut self, other: &Lockfiles) -> Self {
+        for (path, theirs) in &other.0 {
+            if theirs.others.is_empty() && !self.0.contains_key(path) {
+                continue;
+            }
+            let ours = self.0.entry(path.clone()).or_default();
+            ours.others.clone_from(&theirs.others);
+            ours.others_first = theirs.others_first;
+        }
+        self
     }
 
     /// Records a stage in the file beside its `dvc.yaml`: see [`Lockfile::set`].

@@ -266,7 +266,7 @@ mod tests {
         let file = File {
             origin: path,
             folder: super::super::paths::folder(path),
-            root: "/p",
+            sources: &super::super::template::Alone,
             is_draft: false,
         };
         parse(text, file).map(|(data, _)| data)

@@ -57,8 +57,48 @@ pub struct Pipeline {
     pub plots: Vec<TopPlot>,
     /// Top-level `artifacts`, as written.
     pub artifacts: Map,
-    /// Top-level `datasets` of DVC 3, as written.
-    pub datasets: Vec<Value>,
+    /// Top-level `datasets` of DVC 3.
+    pub datasets: Vec<Dataset>,
+}
+
+/// One of top-level `datasets`: data elsewhere, of which `dvc.lock` says what it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dataset {
+    /// What `ds://<name>` calls it.
+    pub name: String,
+    /// The `dvc.yaml` that describes it, relative to the project's root.
+    pub file: String,
+    /// All that is said of it, as written.
+    pub spec: Value,
+}
+
+impl Dataset {
+    /// Returns the `dvc.lock` that says what it is, relative to the project's root.
+    pub fn lock_file(&self) -> String {
+        stage::lock_file(&self.file)
+    }
+
+    /// Whether an entry of `datasets` in `dvc.lock` is about what is described here, as in DVC.
+    pub fn is_locked_by(&self, locked: &Value) -> bool {
+        let (Some(spec), Some(locked)) = (self.spec.as_map(), locked.as_map()) else {
+            return false;
+        };
+        let is = |key: &str| {
+            let of = |map: &Map| map.get(key).cloned().filter(|value| *value != Value::Null);
+            of(spec) == of(locked)
+        };
+        let path = |map: &Map| {
+            map.get("path")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let is_dvc = spec.get("type").and_then(Value::as_str) == Some("dvc");
+        is("name")
+            && is("url")
+            && is("type")
+            && (!is_dvc || is("rev") && path(spec) == path(locked))
+    }
 }
 
 /// One entry of top-level `plots`.
@@ -102,10 +142,19 @@ impl Pipeline {
         stage::address(&paths::from(&self.folder, &stage.file), &stage.name)
     }
 
-    /// Lists the `dvc.lock` files of the stages, relative to the project's root.
+    /// Lists the `dvc.lock` files of stages and datasets, relative to the project's root.
     pub fn lock_files(&self) -> Vec<String> {
-        let files: indexmap::IndexSet<String> = self.stages.iter().map(Stage::lock_file).collect();
+        let datasets = self.datasets.iter();
+        let datasets = datasets.map(Dataset::lock_file);
+        let stages = self.stages.iter().map(Stage::lock_file);
+        let files: indexmap::IndexSet<String> = stages.chain(datasets).collect();
         files.into_iter().collect()
+    }
+
+    /// Returns a dataset by its address, `ds://<name>`; as in DVC, the last of one name.
+    pub fn dataset(&self, address: &str) -> Option<&Dataset> {
+        let name = paths::dataset(address)?;
+        self.datasets.iter().rfind(|dataset| dataset.name == name)
     }
 
     /// Returns the stage that writes `path`, or holds it in an output directory.

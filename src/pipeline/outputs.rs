@@ -25,6 +25,16 @@ impl Paths<'_> {
     /// Reads one path.
     pub fn read(&mut self, node: &Node, what: &str) -> Result<String> {
         let path = self.file.path(&self.base, node, what)?;
+        self.spelled(path, node, what)
+    }
+
+    /// Reads what a stage depends on.
+    pub fn read_dependency(&mut self, node: &Node, what: &str) -> Result<String> {
+        let path = self.file.dependency(&self.base, node, what)?;
+        self.spelled(path, node, what)
+    }
+
+    fn spelled(&mut self, path: String, node: &Node, what: &str) -> Result<String> {
         let mut written = self.file.text(node, what)?;
         if written.starts_with('/') && !is_outside(&path) {
             // as in DVC, which writes it in the usual way

@@ -12,6 +12,10 @@ pub enum PathProblem {
     Absolute,
     /// It has a scheme: `s3://`, `remote://`.
     Url,
+    /// It has a scheme that nobody knows.
+    Scheme,
+    /// It is in a remote that DVC's config does not have.
+    Remote,
     /// It leaves the project.
     Outside,
 }
@@ -23,12 +27,20 @@ impl PathProblem {
     }
 }
 
+/// The kinds of addresses that DVC knows; `file` and `local` are none that it reads, all the same.
+const SCHEMES: [&str; 16] = [
+    "azure", "ds", "file", "gdrive", "gs", "hdfs", "http", "https", "local", "memory", "oss",
+    "remote", "s3", "ssh", "webdav", "webdavs",
+];
+
 impl fmt::Display for PathProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             PathProblem::Malformed => "is not a path",
             PathProblem::Absolute => "is absolute",
-            PathProblem::Url => "is a URL; URLs are not supported yet",
+            PathProblem::Url => "is a URL, which only a dependency can be here",
+            PathProblem::Scheme => "is a URL of an unknown kind",
+            PathProblem::Remote => "is in a remote that DVC's config does not have",
             PathProblem::Outside => "is outside of the project",
         })
     }
@@ -101,9 +113,9 @@ pub fn is_outside(path: &str) -> bool {
 }
 
 /// Returns how one who stands at the project's root writes what `written` in `base` leads out to,
-/// wherever the project is: `../data`; an absolute path as it is.
+/// wherever the project is: `../data`; an absolute path and an address as they are.
 pub fn climb(base: &str, written: &str) -> String {
-    if is_outside(written) {
+    if is_outside(written) || is_url(written) {
         return written.to_owned();
     }
     let mut parts: Vec<&str> = Vec::new();
@@ -169,13 +181,40 @@ pub fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn is_url(written: &str) -> bool {
-    written.split_once("://").is_some_and(|(scheme, _)| {
-        scheme.starts_with(|letter: char| letter.is_ascii_alphabetic())
-            && scheme
-                .chars()
-                .all(|letter| letter.is_ascii_alphanumeric() || "+-.".contains(letter))
-    })
+/// Whether `written` is an address: `https://…`, `remote://…`, `ds://…`.
+pub fn is_url(written: &str) -> bool {
+    scheme(written).is_some()
+}
+
+/// Refuses an address of which DVC does not know the kind.
+pub fn check_scheme(url: &str) -> Result<(), PathProblem> {
+    match scheme(url) {
+        Some(scheme) if !SCHEMES.contains(&scheme.to_ascii_lowercase().as_str()) => {
+            Err(PathProblem::Scheme)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns the name in `ds://<name>`, the address of a dataset; `None` for anything else.
+pub fn dataset(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix("ds://")?;
+    rest.split('/').next()
+}
+
+/// Returns remote and path of `remote://<remote>/<path>`; `None` for anything else.
+pub fn in_remote(path: &str) -> Option<(&str, &str)> {
+    let rest = path.strip_prefix("remote://")?;
+    Some(rest.split_once('/').unwrap_or((rest, "")))
+}
+
+fn scheme(written: &str) -> Option<&str> {
+    let (scheme, _) = written.split_once("://")?;
+    let is_scheme = scheme.starts_with(|letter: char| letter.is_ascii_alphabetic())
+        && scheme
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || "+-.".contains(letter));
+    is_scheme.then_some(scheme)
 }
 
 #[cfg(test)]
@@ -221,9 +260,23 @@ mod tests {
         assert_eq!(climb("sub", "../../other/./data/"), "../other/data");
         assert_eq!(climb("", "../../x/../y"), "../../y");
         assert_eq!(climb("sub", "/data/x"), "/data/x");
+        assert_eq!(climb("sub", "remote://r/x"), "remote://r/x");
         assert_eq!(from("sub", "/data/x"), "/data/x");
         assert!(!is_within("/data", ""));
         assert_eq!(ancestors("/a/b").collect::<Vec<_>>(), ["/a/b", "/a"]);
+    }
+
+    #[test]
+    fn knows_addresses() {
+        assert!(is_url("s3://b/x") && !is_url("a: b://x") && !is_url("data/x"));
+        assert_eq!(check_scheme("HTTPS://x"), Ok(()));
+        assert_eq!(check_scheme("ftp://x"), Err(PathProblem::Scheme));
+        assert_eq!(check_scheme("data"), Ok(()));
+        assert_eq!(dataset("ds://cats"), Some("cats"));
+        assert_eq!(dataset("data"), None);
+        assert_eq!(in_remote("remote://r/a/b"), Some(("r", "a/b")));
+        assert_eq!(in_remote("remote://r"), Some(("r", "")));
+        assert_eq!(in_remote("s3://r/a"), None);
     }
 
     #[test]

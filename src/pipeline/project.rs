@@ -51,7 +51,7 @@ impl Project {
         let file = File {
             origin: path,
             folder: paths::folder(path),
-            root: sources.root(),
+            sources,
             is_draft: false,
         };
         let added = match is_data_file(path) {

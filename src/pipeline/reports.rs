@@ -1,14 +1,31 @@
 //! Top-level `params`, `metrics`, `plots` and `artifacts`: what is shown, whoever writes it.
 
-use super::TopPlot;
 use super::outputs::check_property;
+use super::paths::below;
 use super::schema::File;
+use super::{Dataset, PIPELINE_FILE, TopPlot};
 use crate::error::Result;
 use crate::value::{Key, Map, Value};
 use crate::yaml::Node;
 
 const PLOT_KEYS: &[&str] = &["x", "y", "x_label", "y_label", "title", "template"];
 const ARTIFACT_KEYS: &[&str] = &["path", "desc", "type", "labels", "meta"];
+
+/// Reads an entry of `datasets`, which is not looked at more than needed.
+pub(super) fn dataset(file: File<'_>, node: &Node) -> Result<Dataset> {
+    let what = "an entry of 'datasets'";
+    let Some(name) = node.get("name") else {
+        return Err(match node.as_map() {
+            Some(_) => file.error(node, format!("{what} has no 'name'")),
+            None => file.wrong(node, what, "a mapping"),
+        });
+    };
+    Ok(Dataset {
+        name: file.text(name, "the name of a dataset")?,
+        file: below(file.folder, PIPELINE_FILE),
+        spec: node.to_value(),
+    })
+}
 
 /// Reads a list of paths.
 pub(super) fn files(file: File<'_>, node: &Node, what: &str) -> Result<Vec<String>> {

@@ -1,19 +1,20 @@
 //! What `dvc.yaml` may say where: typed reading of nodes, and errors that name place, key and choice.
 
 use super::paths::{self, PathProblem};
+use super::template::Sources;
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
 use crate::yaml::{Node, NodeKind};
 
 /// A file that is being read, and the folder that its paths are relative to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct File<'a> {
     /// Its name in messages.
     pub origin: &'a str,
     /// Its folder, relative to the project's root; empty for the root itself.
     pub folder: &'a str,
-    /// The project's root on the disk, absolute; empty if nobody knows it.
-    pub root: &'a str,
+    /// Knows where the project is, and where remotes are.
+    pub sources: &'a dyn Sources,
     /// Whether its text exists for nobody to look at yet: then errors name no line.
     pub is_draft: bool,
 }
@@ -125,7 +126,32 @@ impl File<'_> {
 
     /// Joins what is written in `base`, see [`paths::resolve`].
     pub fn resolve(&self, base: &str, written: &str) -> Result<String, PathProblem> {
-        paths::resolve(self.root, base, written)
+        paths::resolve(self.sources.root(), base, written)
+    }
+
+    /// Reads what a stage depends on: a path, or an address.
+    ///
+    /// What lies in a remote that is a folder here is a path; any other address stays as it is.
+    pub fn dependency(&self, base: &str, node: &Node, what: &str) -> Result<String> {
+        let written = self.text(node, what)?;
+        if !paths::is_url(&written) {
+            return self.path(base, node, what);
+        }
+        let bad = |problem| self.bad_path(node, what, &written, problem);
+        paths::check_scheme(&written).map_err(bad)?;
+        let Some((remote, path)) = paths::in_remote(&written) else {
+            return Ok(written);
+        };
+        let Some(place) = self.sources.remote(remote)? else {
+            return Err(bad(PathProblem::Remote));
+        };
+        match paths::is_outside(&place) {
+            true => {
+                let place = format!("{place}/{path}");
+                self.resolve(base, &place).map_err(bad)
+            }
+            false => Ok(written),
+        }
     }
 
     /// Reads the path of a folder that has to be in the project.

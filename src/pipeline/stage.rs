@@ -1,7 +1,7 @@
 //! One stage: its command, what it reads, what it writes.
 
 use super::PIPELINE_FILE;
-use super::paths::{climb, is_outside};
+use super::paths::{below, climb, folder, is_outside, is_url};
 use crate::value::Value;
 use indexmap::IndexMap;
 
@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 ///
 /// All paths are relative to the project's root, `/` between parts, without `.` and `..`, or absolute
 /// where they lie outside of it; what `dvc.lock` must say instead is what [`Stage::written`] returns.
+/// A dependency may be an address, too (`https://…`, `ds://…`), as it is written.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Stage {
     /// Its key under `stages`.
@@ -133,6 +134,11 @@ pub struct Live {
     pub html: bool,
 }
 
+/// Returns the `dvc.lock` beside a `dvc.yaml`.
+pub(super) fn lock_file(pipeline_file: &str) -> String {
+    below(folder(pipeline_file), "dvc.lock")
+}
+
 /// Returns what names the stage called `name` in `file`, as DVC writes it.
 pub(super) fn address(file: &str, name: &str) -> String {
     match file {
@@ -157,10 +163,7 @@ impl Stage {
 
     /// Returns the `dvc.lock` that records it, relative to the project's root.
     pub fn lock_file(&self) -> String {
-        match self.file.rsplit_once('/') {
-            Some((folder, _)) => format!("{folder}/dvc.lock"),
-            None => "dvc.lock".to_owned(),
-        }
+        lock_file(&self.file)
     }
 
     /// Whether an output of this stage is a checkpoint.
@@ -180,7 +183,8 @@ impl Stage {
     /// for it, other outputs that git keeps do not.
     pub fn saves_runs(&self) -> bool {
         let can_be_stored = |out: &Output| out.cache || out.kind != OutputKind::Out;
-        self.is_repeatable() && self.outs.iter().all(can_be_stored)
+        let is_here = |dep: &String| !is_url(dep);
+        self.is_repeatable() && self.outs.iter().all(can_be_stored) && self.deps.iter().all(is_here)
     }
 
     /// Returns a path of this stage (dependency, params file, output) as `dvc.yaml` spells it.
@@ -202,8 +206,9 @@ impl Stage {
     /// Lists what this stage reads outside of the project by a relative path: in another place it is
     /// something else.
     pub fn bound_inputs(&self) -> impl Iterator<Item = &str> {
+        let is_bound = |written: &str| !is_outside(written) && !is_url(written);
         self.inputs()
-            .filter(|path| is_outside(path) && !is_outside(self.written(path)))
+            .filter(move |path| is_outside(path) && is_bound(self.written(path)))
     }
 
     /// Returns an output of this stage by its path, or `None`.

@@ -5,9 +5,10 @@
 use super::Store;
 use super::cache::{Cache, LinkType};
 use super::durable;
-use super::ini::{self, remote_name, section_name};
+use super::ini::{self, remote_name};
 use super::memo::Memo;
 use crate::error::{Context, Error, Result};
+use crate::pipeline::paths::in_remote;
 use indexmap::IndexMap;
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -100,6 +101,28 @@ impl DvcConfig {
             .get(&format!("remote \"{}\"", name.to_lowercase()))
     }
 
+    /// Returns where a remote is: an absolute path, or an address; `None` if there is no such remote.
+    ///
+    /// One whose url is in another remote, `remote://<name>/<path>`, is below that one.
+    pub fn place_of_remote(&self, name: &str) -> Result<Option<String>> {
+        let mut rest = String::new();
+        let mut name = name.to_owned();
+        // no chain is longer than there are remotes
+        for _ in 0..=self.sections.len() {
+            let Some(url) = self.remote(&name).and_then(|remote| remote.get("url")) else {
+                return Ok(None);
+            };
+            let Some((base, path)) = in_remote(url) else {
+                return Ok(Some(format!("{url}{rest}")));
+            };
+            rest = format!("/{path}{rest}");
+            name = base.to_owned();
+        }
+        Err(Error::refused(format!(
+            "remote '{name}' of DVC's config is in itself"
+        )))
+    }
+
     /// Returns the names of all remotes, in the order of the files.
     pub fn remotes(&self) -> impl Iterator<Item = &str> {
         self.sections
@@ -138,7 +161,7 @@ impl DvcConfig {
 }
 
 /// Keys of a remote that are relative to the config file.
-const REMOTE_PATHS: [&str; 7] = [
+pub(super) const REMOTE_PATHS: [&str; 7] = [
     "url",
     "gdrive_user_credentials_file",
     "gdrive_service_account_json_file_path",
@@ -204,7 +227,7 @@ impl Store {
             ))
             .hint("set cache.dir in .dvc/config.local"));
         };
-        durable::write(&file, with_cache_dir(&text, value).as_bytes())?;
+        durable::write(&file, with_entry(&text, "cache", "dir", value).as_bytes())?;
         Ok(Some(dir))
     }
 
@@ -258,15 +281,14 @@ fn shared_dirs(env: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
     system.into_iter().chain(global).collect()
 }
 
-/// Returns `text` with `dir` in its `[cache]` section, which is appended if there is none.
-pub(super) fn with_cache_dir(text: &str, dir: &str) -> String {
-    let entry = format!("    dir = \"{dir}\"\n");
+/// Returns `text` with an entry in a section, which is appended if there is none.
+pub(super) fn with_entry(text: &str, section: &str, key: &str, value: &str) -> String {
+    let entry = format!("    {key} = \"{value}\"\n");
     let mut new = String::new();
     let mut done = false;
     for line in text.split_inclusive('\n') {
         new.push_str(line);
-        let is_cache = section_name(line).is_some_and(|name| name.eq_ignore_ascii_case("cache"));
-        if is_cache && !done {
+        if !done && ini::is_section(line, section) {
             if !line.ends_with('\n') {
                 new.push('\n');
             }
@@ -278,7 +300,11 @@ pub(super) fn with_cache_dir(text: &str, dir: &str) -> String {
         if !new.is_empty() && !new.ends_with('\n') {
             new.push('\n');
         }
-        new.push_str("[cache]\n");
+        let header = match remote_name(section) {
+            Some(_) => format!("['{section}']\n"),
+            None => format!("[{section}]\n"),
+        };
+        new.push_str(&header);
         new.push_str(&entry);
     }
     new
@@ -293,6 +319,14 @@ fn absolute(dir: &Path, value: String) -> String {
     });
     if scheme || Path::new(&value).is_absolute() {
         return value;
+    }
+    let home = std::env::var("HOME")
+        .ok()
+        .filter(|home| home.starts_with('/'));
+    if let (Some(home), Some(rest)) = (home, value.strip_prefix('~'))
+        && (rest.is_empty() || rest.starts_with('/'))
+    {
+        return format!("{}{rest}", home.trim_end_matches('/'));
     }
     // The text was UTF-8; a folder that is not keeps what can be shown of it.
     normalise(&dir.join(value)).to_string_lossy().into_owned()
@@ -437,6 +471,7 @@ mod tests {
 
     #[test]
     fn adds_the_cache_and_keeps_the_rest() {
+        let with_cache_dir = |text: &str, dir: &str| with_entry(text, "cache", "dir", dir);
         assert_eq!(with_cache_dir("", "/c"), "[cache]\n    dir = \"/c\"\n");
         assert_eq!(
             with_cache_dir("[core]\n    remote = s", "/c"),
@@ -446,6 +481,40 @@ mod tests {
             with_cache_dir("[cache] # mine\n    type = copy\n[core]\n", "/c"),
             "[cache] # mine\n    dir = \"/c\"\n    type = copy\n[core]\n"
         );
+        let with_url = |text: &str| with_entry(text, "remote \"a\"", "url", "/r");
+        assert_eq!(with_url(""), "['remote \"a\"']\n    url = \"/r\"\n");
+        assert_eq!(
+            with_url("['remote   \"A\"']\nurl = x\n"),
+            "['remote   \"A\"']\n    url = \"/r\"\nurl = x\n"
+        );
+    }
+
+    #[test]
+    fn a_remote_may_be_in_another_one_or_at_home() {
+        let root = tempfile::tempdir().unwrap();
+        let remote = |name: &str, url: &str| format!("['remote \"{name}\"']\nurl = {url}\n");
+        let text = [
+            remote("base", "../store"),
+            remote("in", "remote://Base/sub"),
+            remote("deep", "remote://in/x"),
+            remote("net", "s3://b"),
+            remote("round", "remote://round/x"),
+            remote("lost", "remote://nowhere/x"),
+        ];
+        fs_err::write(root.path().join("config"), text.concat()).unwrap();
+        let config = DvcConfig::load(root.path()).unwrap();
+        let place = |name: &str| config.place_of_remote(name).unwrap();
+        let base = root.path().parent().unwrap().join("store");
+        let base = base.to_str().unwrap();
+        assert_eq!(place("base").unwrap(), base);
+        assert_eq!(place("deep").unwrap(), format!("{base}/sub/x"));
+        assert_eq!(place("net").as_deref(), Some("s3://b"));
+        assert_eq!((place("lost"), place("none")), (None, None));
+        assert!(config.place_of_remote("round").is_err());
+        if let Ok(home) = std::env::var("HOME") {
+            let home = home.trim_end_matches('/');
+            assert_eq!(absolute(root.path(), "~/r".into()), format!("{home}/r"));
+        }
     }
 
     /// A project with one commit; `.dvc/config` has the given text.

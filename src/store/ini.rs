@@ -82,6 +82,12 @@ pub(super) fn section_name(line: &str) -> Option<&str> {
     (!name.is_empty() && !name.starts_with('[')).then_some(name)
 }
 
+/// Whether a line begins the section of that name, as [`parse`] has it.
+pub(super) fn is_section(line: &str, section: &str) -> bool {
+    let name = section_name(line.trim());
+    name.is_some_and(|name| normal_remote(name.to_lowercase()) == section)
+}
+
 fn unquoted(text: &str) -> &str {
     for quote in ['"', '\''] {
         if let Some(inner) = text

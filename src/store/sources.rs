@@ -51,6 +51,10 @@ impl Sources for InWorkspace<'_> {
     fn root(&self) -> &str {
         self.0.to_str().unwrap_or_default()
     }
+
+    fn remote(&self, name: &str) -> Result<Option<String>> {
+        DvcConfig::load(&self.0.join(".dvc"))?.place_of_remote(name)
+    }
 }
 
 /// The project in a commit or tree; DVC's config is that of the workspace, and so is what lies outside
@@ -73,6 +77,10 @@ impl Sources for InTree<'_> {
 
     fn root(&self) -> &str {
         self.store.project_text()
+    }
+
+    fn remote(&self, name: &str) -> Result<Option<String>> {
+        self.store.dvc_config()?.place_of_remote(name)
     }
 }
 
@@ -100,6 +108,10 @@ impl Sources for InFiles<'_> {
     fn root(&self) -> &str {
         self.store.project_text()
     }
+
+    fn remote(&self, name: &str) -> Result<Option<String>> {
+        self.store.dvc_config()?.place_of_remote(name)
+    }
 }
 
 /// The same with other texts of some files: those that `-S` makes.
@@ -124,6 +136,10 @@ impl Sources for Edited<'_> {
 
     fn root(&self) -> &str {
         self.files.root()
+    }
+
+    fn remote(&self, name: &str) -> Result<Option<String>> {
+        self.files.remote(name)
     }
 }
 

@@ -137,3 +137,158 @@ stages:
     run("show").success();
     repo.check();
 }
+
+/// What another tool recorded of the stages that read addresses.
+const RECORDED: &str = "\
+schema: '2.0'
+stages:
+  fetch:
+    cmd: echo fetched > data.txt
+    deps:
+    - path: https://example.invalid/data.txt
+      checksum: '\"abc\"'
+      size: 5
+    - path: in.txt
+      hash: md5
+      md5: b026324c6904b2a9cb4b88d6d61c81d1
+      size: 2
+    outs:
+    - path: data.txt
+      hash: md5
+      md5: b026324c6904b2a9cb4b88d6d61c81d1
+      size: 2
+";
+
+#[test]
+fn addresses_are_not_looked_at() {
+    let repo = TestRepo::project();
+    repo.write(
+        "dvc.yaml",
+        "\
+stages:
+  fetch:
+    cmd: echo fetched > data.txt
+    deps: [https://example.invalid/data.txt, in.txt]
+    outs: [data.txt: {cache: false}]
+  read:
+    cmd: cat data.txt > read.txt
+    deps: [data.txt]
+    outs: [read.txt]
+  other:
+    cmd: echo other > other.txt
+    outs: [other.txt]
+",
+    )
+    .write("in.txt", "1\n")
+    .write("data.txt", "1\n")
+    .write("dvc.lock", RECORDED);
+    repo.git("add .").success();
+    repo.git("commit -q -m project").success();
+    repo.exp("run read")
+        .refused(128)
+        .says("stage 'fetch' reads 'https://example.invalid/data.txt'")
+        .says("hint: '--allow-missing' takes it as unchanged");
+    // as in DVC, others do not care
+    let other = repo.exp("run other").success();
+    assert_eq!(other.started(), ["other"]);
+    let read = repo.exp("run -s read").success();
+    assert_eq!(read.started(), ["read"]);
+    let entry = &RECORDED[RECORDED.find("  fetch:").unwrap()..];
+    let kept = |repo: &TestRepo| assert!(repo.read("dvc.lock").contains(entry));
+    kept(&repo);
+    let all = repo.exp("run --allow-missing").success();
+    assert!(all.started().is_empty());
+    kept(&repo);
+    repo.write("in.txt", "2\n");
+    repo.exp("run --allow-missing")
+        .refused(128)
+        .says("stage 'fetch' reads 'https://example.invalid/data.txt'");
+    let text = repo.read("dvc.yaml");
+    let frozen = text.replace("  fetch:\n", "  fetch:\n    frozen: true\n");
+    repo.write("dvc.yaml", frozen);
+    let all = repo.exp("run").success();
+    assert!(all.started().is_empty());
+    kept(&repo);
+    repo.exp("show").success();
+    repo.check();
+}
+
+#[test]
+fn remotes_on_the_disk_are_where_they_are() {
+    let repo = TestRepo::project();
+    repo.write("../near/store/x", "1\n")
+        .write(
+            ".dvc/config",
+            "['remote \"near\"']\n    url = ../../near/store\n",
+        )
+        .write(
+            ".dvc/config.local",
+            "['remote \"more\"']\n    url = ../../near/\n",
+        )
+        .write("../near/y", "y\n")
+        .write(
+            "dvc.yaml",
+            format!(
+                "stages:\n  a: {{cmd: 'cat {} > a', deps: [remote://near/x, remote://more/y], outs: [a]}}\n",
+                repo.base().join("near/store/x").display()
+            ),
+        );
+    repo.git("add .").success();
+    repo.git("commit -q -m project").success();
+    repo.exp("run --temp -n one").success();
+    repo.exp("apply one").success();
+    let recorded = repo.read("dvc.lock");
+    assert!(recorded.contains("- path: remote://near/x\n"), "{recorded}");
+    let note = repo.note("one");
+    let deps: Vec<&String> = note["deps"].as_object().unwrap().keys().collect();
+    assert_eq!(deps, ["remote://more/y", "remote://near/x"]);
+    let again = repo.exp("run").success();
+    assert!(again.started().is_empty());
+    repo.write("../near/store/x", "2\n");
+    let again = repo.exp("run").success();
+    assert_eq!(again.started(), ["a"]);
+    // the worktree of its own left the config of this one alone
+    repo.git("diff --exit-code .dvc").success();
+    repo.check();
+}
+
+#[test]
+fn a_dataset_that_was_updated_makes_a_fork() {
+    let repo = TestRepo::project();
+    let locked = |rev: &str| {
+        format!(
+            "schema: '2.0'\ndatasets:\n- name: cats\n  url: https://example.invalid/r\n  type: dvc\n  rev_lock: '{rev}'\n"
+        )
+    };
+    repo.write(
+        "dvc.yaml",
+        "\
+datasets:
+- {name: cats, type: dvc, url: https://example.invalid/r}
+stages:
+  train:
+    cmd: echo more >> model.pt
+    deps: [ds://cats]
+    outs: [model.pt: {checkpoint: true}]
+",
+    )
+    .write("dvc.lock", locked("one") + "stages: {}\n");
+    repo.git("add .").success();
+    repo.git("commit -q -m project").success();
+    repo.exp("run -n one").success();
+    repo.exp("run").success();
+    assert_eq!(repo.checkpoints("one").len(), 2);
+    let text = repo.read("dvc.lock");
+    let (_, stages) = text.split_once("stages:").unwrap();
+    let updated = format!("{}stages:{stages}", locked("two"));
+    repo.write("dvc.lock", &updated);
+    repo.exp("run -n two").success();
+    assert_eq!(repo.checkpoints("two").len(), 3);
+    let text = repo.read("dvc.lock");
+    assert_eq!(text.matches("rev_lock: two").count(), 2, "{text}");
+    assert!(
+        text.starts_with(&locked("two").replace("'two'", "two")),
+        "{text}"
+    );
+    repo.check();
+}

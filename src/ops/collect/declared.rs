@@ -8,6 +8,7 @@ use crate::id::ObjectId;
 use crate::listing::Row;
 use crate::lockfile::{LockEntry, LockedPath, Lockfile};
 use crate::pipeline::parse::parse_in;
+use crate::pipeline::paths::dataset;
 use crate::pipeline::template::{Sources, Unpacking};
 use crate::pipeline::{OutputKind, Pipeline, Stage};
 use crate::store::Store;
@@ -168,6 +169,10 @@ impl Sources for Vars<'_> {
     fn root(&self) -> &str {
         self.store.project_text()
     }
+
+    fn remote(&self, name: &str) -> Result<Option<String>> {
+        self.store.dvc_config()?.place_of_remote(name)
+    }
 }
 
 fn add_stage(row: &mut Row, stage: &Stage, entry: Option<&LockEntry>) {
@@ -176,7 +181,8 @@ fn add_stage(row: &mut Row, stage: &Stage, entry: Option<&LockEntry>) {
         let entry = list(entry?).iter().find(|locked| locked.path == written)?;
         entry.hash.as_ref()
     };
-    for path in &stage.deps {
+    let is_path = |path: &&String| dataset(path).is_none();
+    for path in stage.deps.iter().filter(is_path) {
         let hash = locked(|entry| &entry.deps, path);
         Arc::make_mut(&mut row.deps).insert(
             stage.noted(path),

@@ -9,6 +9,7 @@ use crate::event::Event;
 use crate::experiment::{self, ExperimentName};
 use crate::id::ObjectId;
 use crate::lockfile::{LockEntry, LockedPath, Lockfiles};
+use crate::pipeline::paths::dataset;
 use crate::pipeline::{Reported, Stage};
 use crate::runner::Capture;
 use crate::store::bstr::BString;
@@ -299,7 +300,9 @@ impl Recording {
     }
 
     pub(super) fn note_deps(&mut self, facts: &StageFacts) {
-        for path in &facts.stage.deps {
+        // what a dataset is, only 'dvc.lock' says, as in DVC
+        let is_path = |path: &&String| dataset(path).is_none();
+        for path in facts.stage.deps.iter().filter(is_path) {
             let written = facts.stage.written(path);
             let entry = facts.entry.deps.iter().find(|dep| dep.path == written);
             let hash = entry.and_then(|dep| dep.hash.as_ref());

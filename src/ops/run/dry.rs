@@ -121,7 +121,8 @@ impl Dry<'_> {
             Some(point) => origin::recorded(self.store, point.checkpoint, self.inputs)?,
             None => None,
         };
-        Ok(recorded.unwrap_or_else(|| self.inputs.lockfiles.clone()))
+        let recorded = recorded.unwrap_or_else(|| self.inputs.lockfiles.clone());
+        Ok(recorded.with_others_of(&self.inputs.lockfiles))
     }
 }
 

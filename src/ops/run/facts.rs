@@ -1,12 +1,13 @@
 //! What a stage reads, hashed once when it starts.
 
 use super::inputs::{self, Inputs};
+use super::outside;
 use crate::digest::{Format, PathDigest};
 use crate::error::{Error, Result};
 use crate::lockfile::{LockEntry, LockedHash, LockedPath, Lockfiles};
 use crate::ops::record::StageFacts;
 use crate::params::ParamsFile;
-use crate::pipeline::{ParamsDependency, Pipeline, Stage};
+use crate::pipeline::{ParamsDependency, Stage, paths};
 use crate::store::Store;
 use crate::store::cache::Cache;
 use crate::store::scan::Scanner;
@@ -18,12 +19,12 @@ use std::path::Path;
 pub fn check(
     project: &Path,
     store: &Store,
-    pipeline: &Pipeline,
+    inputs: &Inputs,
     stages: &[&Stage],
-    params: &IndexMap<String, ParamsFile>,
     scanner: &Scanner,
     allow_missing: bool,
 ) -> Result<()> {
+    let (pipeline, params) = (&inputs.pipeline, &inputs.params);
     for lockfile in pipeline.lock_files() {
         let path = store.tree_path(&lockfile);
         let is_used = stages.iter().any(|stage| stage.lock_file() == lockfile);
@@ -35,7 +36,9 @@ pub fn check(
     for stage in stages {
         let name = pipeline.shown(stage);
         let is_optional = stage.frozen || allow_missing;
-        for dep in stage.deps.iter().filter(|_| !is_optional) {
+        outside::check_addresses(inputs, stage, allow_missing)?;
+        let is_path = |dep: &&String| !paths::is_url(dep);
+        for dep in stage.deps.iter().filter(is_path).filter(|_| !is_optional) {
             if pipeline.writer_of(dep).is_none()
                 && pipeline.data_of(dep).is_none()
                 && !project.join(dep).exists()
@@ -92,6 +95,18 @@ pub fn collect(
     let old = lockfiles.entry(stage);
     let mut deps = Vec::new();
     for dep in &stage.deps {
+        if paths::is_url(dep) {
+            let dataset = inputs.pipeline.dataset(dep);
+            let locked = dataset.and_then(|dataset| lockfiles.dataset(dataset));
+            deps.push(match locked {
+                Some(locked) => LockedPath::of_dataset(dep, locked),
+                None => LockedPath {
+                    path: dep.clone(),
+                    ..LockedPath::default()
+                },
+            });
+            continue;
+        }
         let digest = cache.digest(&project.join(dep))?;
         let path = stage.written(dep).to_owned();
         let before = old

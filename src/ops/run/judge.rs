@@ -5,7 +5,7 @@ use super::inputs::Inputs;
 use super::{Options, facts, why};
 use crate::digest::Format;
 use crate::error::{Error, Result};
-use crate::lockfile::{LockEntry, LockedHash, Lockfiles};
+use crate::lockfile::{LockEntry, LockedHash, LockedPath, Lockfiles};
 use crate::ops::record::StageFacts;
 use crate::pipeline::{Stage, paths};
 use crate::reason::{Difference, Reason};
@@ -187,8 +187,10 @@ impl Judge<'_> {
         if why.is_empty() || self.options.allow_missing {
             // What is missing is as it was.
             if let Some(old) = self.lockfiles.entry(stage) {
-                for dep in facts.entry.deps.iter_mut().filter(|dep| dep.hash.is_none()) {
-                    dep.hash = old.dep(&dep.path).and_then(|old| old.hash.clone());
+                for dep in facts.entry.deps.iter_mut().filter(|dep| !dep.is_known()) {
+                    if let Some(old) = old.dep(&dep.path) {
+                        dep.clone_from(old);
+                    }
                 }
             }
             return Ok(Some(Course::Pass));
@@ -238,7 +240,7 @@ impl Judge<'_> {
 impl Verdict<'_> {
     /// Whether something that the stage reads is not there.
     pub fn lacks_dependencies(&self) -> bool {
-        self.facts.entry.deps.iter().any(|dep| dep.hash.is_none())
+        !self.facts.entry.deps.iter().all(LockedPath::is_known)
     }
 }
 

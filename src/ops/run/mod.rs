@@ -105,9 +105,8 @@ fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Res
     facts::check(
         &project,
         store,
-        &inputs.pipeline,
+        &inputs,
         &stages,
-        &inputs.params,
         &scanner,
         options.allow_missing,
     )?;
@@ -185,7 +184,8 @@ fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Res
     };
     let lockfiles = origin
         .lockfiles(store, &inputs)?
-        .unwrap_or_else(|| inputs.lockfiles.clone());
+        .unwrap_or_else(|| inputs.lockfiles.clone())
+        .with_others_of(&inputs.lockfiles);
     let loads = restorer.outputs(&stages, &lockfiles, events)?;
     let start = RunStart {
         mode: origin.mode,

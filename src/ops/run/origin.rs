@@ -12,7 +12,7 @@ use crate::experiment::{self, ExperimentName, experiment_ref, notes_ref};
 use crate::id::{ObjectId, short};
 use crate::lockfile::Lockfiles;
 use crate::ops::record::{Experiment, free_name};
-use crate::pipeline::{Output, Stage};
+use crate::pipeline::{Output, Stage, paths};
 use crate::store::Store;
 use crate::store::cache::Cache;
 use crate::store::refs::Expected;
@@ -213,7 +213,8 @@ impl Question<'_> {
 
     /// Whether what lies outside of the repository is not as the checkpoint's run read it.
     fn is_changed_outside(&self, from: ObjectId) -> Result<bool> {
-        let reads_there = |stage: &&Stage| stage.inputs().any(|path| self.store.is_elsewhere(path));
+        let is_there = |path: &str| self.store.is_elsewhere(path) || paths::is_url(path);
+        let reads_there = |stage: &&Stage| stage.inputs().any(is_there);
         if !self.stages.iter().any(reads_there) {
             return Ok(false);
         }

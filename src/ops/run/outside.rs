@@ -1,10 +1,11 @@
-//! What stages read outside of the repository: no tree has it, only `dvc.lock` says what it was.
+//! What stages read outside of the repository, on the disk or at addresses: no tree has it, only
+//! `dvc.lock` says what it was.
 
 use super::facts;
 use super::inputs::Inputs;
 use crate::error::{Error, Result};
-use crate::lockfile::Lockfiles;
-use crate::pipeline::{Pipeline, Stage};
+use crate::lockfile::{LockedPath, Lockfiles};
+use crate::pipeline::{Pipeline, Stage, paths};
 use crate::store::Store;
 use crate::store::cache::Cache;
 
@@ -32,6 +33,21 @@ pub fn is_changed(
                 return Ok(true);
             }
         }
+        for dep in stage
+            .deps
+            .iter()
+            .filter(|dep| paths::dataset(dep).is_some())
+        {
+            let locked = entry.dep(dep).and_then(LockedPath::dataset);
+            let dataset = inputs.pipeline.dataset(dep);
+            let now = dataset.and_then(|dataset| inputs.lockfiles.dataset(dataset));
+            let now = now.map(|now| LockedPath::of_dataset(dep, now));
+            if let (Some(locked), Some(now)) = (locked, now)
+                && now.dataset().is_some_and(|now| !now.same(locked))
+            {
+                return Ok(true);
+            }
+        }
         for params in &stage.params {
             if store.is_elsewhere(&params.file)
                 && let Some(locked) = entry.params.get(stage.written(&params.file))
@@ -42,6 +58,43 @@ pub fn is_changed(
         }
     }
     Ok(false)
+}
+
+/// Refuses addresses of which nobody here can tell what is there: there is no network.
+///
+/// What a dataset is, `dvc.lock` tells. Of what may be missing, a stage needs nothing unless it runs.
+pub fn check_addresses(inputs: &Inputs, stage: &Stage, allow_missing: bool) -> Result<()> {
+    let name = inputs.pipeline.shown(stage);
+    let addresses = stage.deps.iter().filter(|dep| paths::is_url(dep));
+    for dep in addresses.filter(|_| !stage.frozen) {
+        let Some(dataset) = paths::dataset(dep) else {
+            if allow_missing {
+                continue;
+            }
+            return Err(cannot_look(dep, &name));
+        };
+        let what = |what| Error::missing(format!("'{dep}', which stage '{name}' reads, {what}"));
+        let Some(described) = inputs.pipeline.dataset(dep) else {
+            return Err(what("is in no 'datasets' of a 'dvc.yaml'"));
+        };
+        if inputs.lockfiles.dataset(described).is_none() {
+            let file = described.lock_file();
+            return Err(
+                what(&format!("is not what '{file}' records, or is not recorded"))
+                    .hint(format!("dvc dataset update {dataset}")),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// An error about a stage that needs to know what is at an address.
+pub fn cannot_look(address: &str, stage: &str) -> Error {
+    Error::refused(format!(
+        "stage '{stage}' reads '{address}', and addresses are not looked at here"
+    ))
+    .hint("fetch it with 'dvc import-url', and read the file that this makes")
+    .hint("'--allow-missing' takes it as unchanged, and a stage with 'frozen: true' is not run")
 }
 
 /// Refuses what a stage reads by a path that leads out of the repository: from a worktree of its own

@@ -3,6 +3,7 @@
 use super::cached;
 use super::judge::{Course, Foreseen, Judge, Verdict, fed_by};
 use super::outcome::Outcome;
+use super::outside;
 use super::restore::Restorer;
 use super::{Failure, OnFailure};
 use crate::error::{Error, Result};
@@ -10,7 +11,7 @@ use crate::event::Event;
 use crate::lockfile::LockEntry;
 use crate::ops::log::RunLog;
 use crate::ops::record::{Queue, StageFacts};
-use crate::pipeline::{Command, Stage};
+use crate::pipeline::{Command, Stage, paths};
 use crate::reason::Reason;
 use crate::runner::stage::WrittenFile;
 use crate::runner::{Runner, StageEnd, StageRun};
@@ -259,7 +260,10 @@ impl Stages<'_> {
         }
         let is_needed = matches!(found.course, Course::Run | Course::Verify(_));
         let mut deps = found.facts.entry.deps.iter();
-        if let (true, Some(dep)) = (is_needed, deps.find(|dep| dep.hash.is_none())) {
+        if let (true, Some(dep)) = (is_needed, deps.find(|dep| !dep.is_known())) {
+            if paths::is_url(&dep.path) && stage.deps.contains(&dep.path) {
+                return Err(outside::cannot_look(&dep.path, &self.shown(stage)));
+            }
             return Err(Error::missing(format!(
                 "dependency '{}' of stage '{}' does not exist",
                 dep.path,

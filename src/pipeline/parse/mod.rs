@@ -1,8 +1,6 @@
 //! `dvc.yaml` to [`Pipeline`]: every error names file, line, column and key.
 //!
-//! Templates are resolved first (see [`template`]); what follows reads a tree without them. What DVC
-//! knows and we do not yet (URLs) is refused by name: a pipeline that is
-//! half understood would run the wrong thing.
+//! Templates are resolved first (see [`template`]); what follows reads a tree without them.
 
 mod stage;
 
@@ -39,7 +37,7 @@ pub fn parse_in(text: &str, origin: &str, folder: &str, sources: &dyn Sources) -
     let file = File {
         origin,
         folder,
-        root: sources.root(),
+        sources,
         is_draft: false,
     };
     parse_file(text, file, sources)
@@ -55,7 +53,7 @@ pub fn parse_draft(
     let file = File {
         origin,
         folder,
-        root: sources.root(),
+        sources,
         is_draft: true,
     };
     parse_file(text, file, sources)
@@ -67,7 +65,7 @@ pub fn written_stage(text: &str, origin: &str, name: &str) -> Result<Option<Stag
     let file = File {
         origin,
         folder: "",
-        root: "",
+        sources: &template::Alone,
         is_draft: false,
     };
     let root = yaml::parse(text, origin)?;
@@ -132,7 +130,9 @@ pub(super) fn parse_part(
             "artifacts" => pipeline.artifacts = reports::artifacts(file, node)?,
             _ => {
                 let items = file.list(node, "'datasets'")?;
-                pipeline.datasets = items.iter().map(Node::to_value).collect();
+                for item in items {
+                    pipeline.datasets.push(reports::dataset(file, item)?);
+                }
             }
         }
     }

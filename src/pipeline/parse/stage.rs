@@ -69,8 +69,8 @@ pub(super) fn read(
         match *key {
             "deps" => {
                 for item in file.list(value, &what)? {
-                    let path = paths.read(item, &what)?;
-                    if paths::is_outside(&path) && paths::is_within(file.root, &path) {
+                    let path = paths.read_dependency(item, &what)?;
+                    if paths::is_outside(&path) && paths::is_within(file.sources.root(), &path) {
                         let written = file.text(item, &what)?;
                         let what = format!("'{written}' in {what} holds the project itself");
                         return Err(file.error(item, what));

@@ -302,14 +302,20 @@ fn names_the_place_the_key_and_the_choice() {
 }
 
 #[test]
-fn refuses_what_is_not_built_yet_by_name() {
-    let error = refused(&with("deps: ['s3://b/x']"));
+fn addresses_are_for_dependencies() {
+    let pipeline = parsed(&with("deps: ['s3://b/x', 'ds://cats', 'HTTPS://y/z', in]"));
+    assert_eq!(
+        pipeline.stages[0].deps,
+        ["HTTPS://y/z", "ds://cats", "in", "s3://b/x"]
+    );
+    let message = said(&with("deps: ['remote://r/x']"));
+    assert!(message.contains("is in a remote that DVC's config does not have"));
+    let error = refused(&with("outs: ['s3://b/x']"));
     let message = error.to_string();
     assert!(
-        message.starts_with("path 's3://b/x' in 'deps' of stage 'train' is a URL"),
+        message.starts_with("path 's3://b/x' in 'outs' of stage 'train' is a URL"),
         "{message}"
     );
-    assert!(message.contains("not supported yet"), "{message}");
     assert!(message.contains("('dvc.yaml', line "), "{message}");
     assert_eq!(error.kind(), Kind::Refused, "{message}");
     assert!(!error.hints().is_empty(), "{message}");

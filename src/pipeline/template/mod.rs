@@ -42,6 +42,10 @@ pub trait Sources {
     /// Returns the project's root on the disk, absolute: what lies outside of it is found from there.
     /// Empty if there is none.
     fn root(&self) -> &str;
+
+    /// Returns where a remote of DVC's config is: an absolute path, or an address; `None` if there is no
+    /// such remote.
+    fn remote(&self, name: &str) -> Result<Option<String>>;
 }
 
 /// No files, and DVC's defaults: for a text that stands alone.
@@ -58,6 +62,10 @@ impl Sources for Alone {
 
     fn root(&self) -> &str {
         ""
+    }
+
+    fn remote(&self, _name: &str) -> Result<Option<String>> {
+        Ok(None)
     }
 }
 

@@ -29,6 +29,10 @@ impl Sources for Project<'_> {
     fn root(&self) -> &str {
         ""
     }
+
+    fn remote(&self, _name: &str) -> Result<Option<String>> {
+        Ok(None)
+    }
 }
 
 fn resolve(files: &serde_json::Value) -> Result<Pipeline> {

@@ -106,7 +106,7 @@ impl Vars<'_> {
             let error = file.error(item, what);
             return Err(match noted == path {
                 true => error,
-                false => error.hint(format!("it is looked for in '{}'", file.root)),
+                false => error.hint(format!("it is looked for in '{}'", file.sources.root())),
             });
         };
         if read.value().as_map().is_none() {
