@@ -79,7 +79,17 @@ impl Row {
 
     /// Returns the texts of the cells without colour.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
-        (0..self.ends.len()).filter_map(|index| Some(self.get(index)?.0))
+        (0..self.ends.len()).filter_map(|index| self.text(index))
+    }
+
+    /// Returns how many cells have ended.
+    pub fn count(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Returns the text of a cell.
+    pub fn text(&self, index: usize) -> Option<&str> {
+        Some(self.get(index)?.0)
     }
 
     fn get(&self, index: usize) -> Option<Parts<'_>> {

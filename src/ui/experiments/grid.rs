@@ -93,6 +93,11 @@ pub enum GridCell<'l> {
 }
 
 impl GridCell<'_> {
+    /// Whether both are one value in memory, as in rows that share their params.
+    pub fn is_shared(&self, other: &Self) -> bool {
+        matches!((self, other), (GridCell::Value(a), GridCell::Value(b)) if std::ptr::eq(*a, *b))
+    }
+
     /// Returns its text; `missing` where there is none.
     pub fn text(self, digits: Option<usize>, missing: &str) -> String {
         match self {
@@ -269,6 +274,24 @@ struct FileNames {
     unreadable: Option<usize>,
 }
 
+impl FileNames {
+    /// Returns the column of a name, a new one if it was not met before. Most rows have the same names in
+    /// the same order, so `position` is where it is looked for first.
+    fn id(&mut self, name: &str, position: usize, count: &mut usize) -> usize {
+        match self.ids.get_index(position) {
+            Some((known, id)) if known == name => return *id,
+            _ => {}
+        }
+        if let Some(id) = self.ids.get(name) {
+            return *id;
+        }
+        let id = *count;
+        self.ids.insert(name.to_owned(), id);
+        *count += 1;
+        id
+    }
+}
+
 type Found<'l> = Vec<(usize, GridCell<'l>)>;
 
 impl<'l> Names<'l> {
@@ -281,17 +304,14 @@ impl<'l> Names<'l> {
             for (path, data) in files {
                 let names = names.entry(path).or_default();
                 match data {
-                    FileData::Data(value) => leaves(value, &mut |name, value| {
-                        let id = match names.ids.get(name) {
-                            Some(id) => *id,
-                            None => {
-                                names.ids.insert(name.to_owned(), self.count);
-                                self.count += 1;
-                                self.count - 1
-                            }
-                        };
-                        found.push((id, GridCell::Value(value)));
-                    }),
+                    FileData::Data(value) => {
+                        let mut position = 0;
+                        leaves(value, &mut |name, value| {
+                            let id = names.id(name, position, &mut self.count);
+                            found.push((id, GridCell::Value(value)));
+                            position += 1;
+                        });
+                    }
                     FileData::Error { .. } => {
                         let id = *names.unreadable.get_or_insert_with(|| {
                             self.count += 1;

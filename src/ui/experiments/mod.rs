@@ -35,13 +35,18 @@ pub struct Format {
 /// Returns the table.
 pub fn table(listing: &Listing, columns: &Columns, format: &Format) -> Table {
     let grid = grid::grid(listing, columns);
+    let mut rows: Vec<Row> = Vec::with_capacity(grid.rows.len());
+    for (index, row) in grid.rows.iter().enumerate() {
+        let above = rows.last().and_then(|drawn| {
+            let arranged = grid.rows.get(index.checked_sub(1)?)?;
+            Some((arranged, drawn))
+        });
+        let drawn = cells(&grid, row, above, format);
+        rows.push(drawn);
+    }
     Table {
         columns: headings(&grid),
-        rows: grid
-            .rows
-            .iter()
-            .map(|row| cells(&grid, row, format))
-            .collect(),
+        rows,
     }
 }
 
@@ -133,7 +138,13 @@ fn headings(grid: &Grid<'_>) -> Vec<Column> {
     columns
 }
 
-fn cells(grid: &Grid<'_>, row: &GridRow<'_>, format: &Format) -> Row {
+/// Writes a row. `above` is the one before it, from which it may have values: they are not written anew.
+fn cells(
+    grid: &Grid<'_>,
+    row: &GridRow<'_>,
+    above: Option<(&GridRow<'_>, &Row)>,
+    format: &Format,
+) -> Row {
     let role = (row.position == Position::Baseline).then_some(Role::Heading);
     let mut cells = Row::with_room(4 + row.cells.len());
     label(&mut cells, row, role, format.unicode);
@@ -152,7 +163,16 @@ fn cells(grid: &Grid<'_>, row: &GridRow<'_>, format: &Format) -> Row {
     if grid.executor {
         cells.cell(row.executor.unwrap_or("-"), role);
     }
-    for cell in &row.cells {
+    let first = cells.count();
+    for (column, cell) in row.cells.iter().enumerate() {
+        let same = above.filter(|(arranged, _)| {
+            let above = arranged.cells.get(column);
+            above.is_some_and(|above| above.is_shared(cell))
+        });
+        if let Some(text) = same.and_then(|(_, drawn)| drawn.text(first + column)) {
+            cells.cell(text, role);
+            continue;
+        }
         match cell {
             GridCell::Hash(hash) => {
                 let end = hash.char_indices().nth(7).map_or(hash.len(), |(at, _)| at);
