@@ -221,9 +221,9 @@ fn scalar(line: Line<'_>) -> Option<Node> {
                 b'-' => behind.is_some_and(|next| *next != b' '),
                 _ => !b"?:,[]{}#&*!|>%@`=<".contains(&first),
             };
+            let mut pairs = line.text.as_bytes().windows(2);
             if !starts
-                || line.text.contains(": ")
-                || line.text.contains(" #")
+                || pairs.any(|pair| pair == b": " || pair == b" #")
                 || line.text.ends_with(':')
             {
                 return None;
