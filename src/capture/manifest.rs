@@ -138,6 +138,7 @@ mod tests {
         CapturedFile {
             content,
             executable: true,
+            as_of: None,
         }
     }
 

@@ -44,6 +44,18 @@ pub struct Capture {
     pub number: Option<u64>,
 }
 
+impl Capture {
+    /// Returns how many files of outputs are in it.
+    pub fn output_files(&self) -> u64 {
+        let files = self.outputs.iter().map(|output| match &output.content {
+            CapturedContent::Missing => 0,
+            CapturedContent::File(_) => 1,
+            CapturedContent::Directory { changed, .. } => changed.len() as u64,
+        });
+        files.sum()
+    }
+}
+
 /// One output at the moment of a capture.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct CapturedOutput {
@@ -88,6 +100,25 @@ pub struct CapturedFile {
     pub content: Content,
     /// Whether its owner may execute it.
     pub executable: bool,
+    /// Which file it was, if a write since would have changed that. It is worth something only as long
+    /// as somebody may ask for the file once more.
+    #[serde(skip)]
+    pub as_of: Option<AsOf>,
+}
+
+/// What a file looked like when its bytes were captured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AsOf {
+    /// Device.
+    pub device: u64,
+    /// Inode.
+    pub inode: u64,
+    /// Bytes.
+    pub size: u64,
+    /// Nanoseconds since the epoch.
+    pub mtime: i64,
+    /// Nanoseconds since the epoch.
+    pub ctime: i64,
 }
 
 /// Where captured bytes are.

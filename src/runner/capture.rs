@@ -5,9 +5,9 @@
 //! cache's file system. No hashing, no syncing, no git.
 
 use super::room;
-use super::stat::FileStat;
+use super::stat::{FINE_GRAIN, FileStat, now};
 use crate::capture::{
-    Capture, CapturedContent, CapturedFile, CapturedOutput, CapturedPath, Content, IN_MEMORY,
+    AsOf, Capture, CapturedContent, CapturedFile, CapturedOutput, CapturedPath, Content, IN_MEMORY,
 };
 use crate::error::{Context, Error, Result};
 use crate::pipeline::{Output, paths};
@@ -21,7 +21,12 @@ use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+/// An output of so many bytes takes longer to hash than to wait until its stat tells it from later ones.
+const LARGE: u64 = 8 << 20;
+/// A folder that takes so many bytes itself, beyond the first block, has a hundred files or more.
+const MANY_FILES: u64 = 4097;
 
 /// Remembers what each output looked like when it was last captured.
 #[derive(Debug)]
@@ -88,6 +93,22 @@ impl Capturer {
         let seen = self.files.get(path)?;
         let (link, target) = stats(&self.root.join(path)).ok()?;
         Some(*seen.link() == link && seen.target == target)
+    }
+
+    /// Waits until a capture of what the stage has left can be remembered, if it is large: twenty
+    /// milliseconds at most, which reading it once more would not be done in.
+    pub fn let_settle(&self, outputs: &[Output]) {
+        let now = nanos(now());
+        let is_young = |output: &Output| {
+            rustix::fs::stat(self.root.join(&output.path)).is_ok_and(|stat| {
+                let stat = FileStat::from_rustix(&stat);
+                let least = if stat.is_dir() { MANY_FILES } else { LARGE };
+                stat.size >= least && !stat.is_settled(now)
+            })
+        };
+        if self.trust_stat && outputs.iter().any(is_young) {
+            std::thread::sleep(FINE_GRAIN + Duration::from_millis(1));
+        }
     }
 
     /// Returns a mark for [`Capturer::take_back`].
@@ -184,6 +205,7 @@ impl Capturer {
                     Some(CapturedFile {
                         content: Content::Link(target.into_bytes()),
                         executable: false,
+                        as_of: None,
                     })
                 } else if stat.is_file() {
                     let file =
@@ -258,12 +280,14 @@ impl Capturer {
             return Ok(CapturedContent::File(CapturedFile {
                 content: Content::Unchanged,
                 executable: target.is_executable(),
+                as_of: None,
             }));
         }
         self.files.remove(path);
         let file = rustix::fs::open(&full, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
             .context(doing)?;
-        let captured = self.read(file, &full, target, bytes).context(doing)?;
+        let mut captured = self.read(file, &full, target, bytes).context(doing)?;
+        captured.as_of = seen.as_of();
         self.files.insert(path.to_owned(), seen);
         Ok(CapturedContent::File(captured))
     }
@@ -288,6 +312,7 @@ impl Capturer {
                 return Ok(CapturedFile {
                     content: Content::Bytes(content),
                     executable,
+                    as_of: None,
                 });
             }
         }
@@ -302,6 +327,7 @@ impl Capturer {
                 size: stat.size,
             },
             executable,
+            as_of: None,
         })
     }
 }
@@ -314,6 +340,11 @@ impl Seen {
             settled,
             pass,
         }
+    }
+
+    /// Returns what the file is known by, if a write since would have changed that.
+    fn as_of(&self) -> Option<AsOf> {
+        self.settled.then(|| self.target.as_of())
     }
 
     fn link(&self) -> &FileStat {
@@ -412,9 +443,10 @@ impl DirectoryWalk<'_> {
                 OFlags::RDONLY | OFlags::CLOEXEC,
                 Mode::empty(),
             )?;
-            let captured = self
+            let mut captured = self
                 .capturer
                 .read(file, &path.join(text), target, self.bytes)?;
+            captured.as_of = seen.as_of();
             self.changed.push((format!("{prefix}{text}"), captured));
             known.files.insert(name.into(), seen);
         }

@@ -193,6 +193,7 @@ impl<R: Recorder> Runner<'_, R> {
                 path: output.path.clone(),
             });
         }
+        self.capturer.let_settle(&run.stage.outs);
         match self.capture(run) {
             Ok(mut capture) => {
                 self.recorder.keep(&mut capture);

@@ -4,6 +4,7 @@
 //! is only trusted if it was already older than the grain when the content was read: the rule git uses
 //! for its index ("racy git"), with ctime beside mtime, since mtime can be set at will.
 
+use crate::capture::AsOf;
 use std::time::{Duration, SystemTime};
 
 /// What tells one content of a file from another without reading it.
@@ -34,7 +35,7 @@ pub fn now() -> SystemTime {
 }
 
 /// How close to "now" a time stamp may be and still tell two writes apart on ordinary file systems.
-const FINE_GRAIN: Duration = Duration::from_millis(20);
+pub const FINE_GRAIN: Duration = Duration::from_millis(20);
 /// The same on file systems that store whole seconds (or two, as FAT does).
 const COARSE_GRAIN: Duration = Duration::from_secs(2);
 
@@ -51,6 +52,17 @@ impl FileStat {
             size: stat.st_size as u64,
             mtime: nanos(stat.st_mtime, stat.st_mtime_nsec as Nanoseconds),
             ctime: nanos(stat.st_ctime, stat.st_ctime_nsec as Nanoseconds),
+        }
+    }
+
+    /// Returns what the recorder may remember the file by.
+    pub fn as_of(&self) -> AsOf {
+        AsOf {
+            device: self.device,
+            inode: self.inode,
+            size: self.size,
+            mtime: self.mtime,
+            ctime: self.ctime,
         }
     }
 

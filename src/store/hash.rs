@@ -3,6 +3,7 @@
 use super::cache::Cache;
 use super::dvc_ignore::DvcIgnore;
 use super::memo::{self, Known, Stat};
+use crate::capture::AsOf;
 use crate::digest::{self, DirDigest, FileDigest, Format, PathDigest};
 use crate::error::{Context, Error, Kind, Result};
 use crate::progress::Piece;
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 /// A file of this size is read in the time that it takes to look into the memo.
-pub(super) const NOT_WORTH_A_MEMO: u64 = 16 * 1024;
+pub(crate) const NOT_WORTH_A_MEMO: u64 = 16 * 1024;
 
 /// Files that this process has hashed, or found in the memo, with the stat that they had.
 ///
@@ -121,6 +122,14 @@ impl Cache {
     fn begin(&self, path: &Path, total: u64) -> Piece<'_> {
         let path = path.strip_prefix(&self.project).unwrap_or(path);
         self.progress.begin(&path.to_string_lossy(), total)
+    }
+
+    /// Remembers what captured files hash to, which are where they were, unless they were written to since.
+    pub fn remember_captured<'d>(&self, files: impl IntoIterator<Item = (AsOf, &'d FileDigest)>) {
+        let files = files.into_iter();
+        let files = files.filter(|(as_of, digest)| as_of.size == digest.size);
+        self.memo
+            .put(files.map(|(as_of, digest)| (as_of.into(), Known::all(digest))));
     }
 
     /// Hashes what the cache holds for an entry of `dvc.lock`; `None` if something is missing or damaged.

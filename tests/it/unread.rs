@@ -27,16 +27,16 @@ fn grow_old(file: &Path) {
 /// Runs `words`, and returns the paths with `part` in them that were opened for reading, folders left out.
 fn read_by(repo: &TestRepo, words: &str, part: &str) -> Vec<String> {
     repo.sh(&format!(
-        "rm -f ../log; strace -f -qq -z -o ../log -e trace=open,openat git-exp-{words}"
+        "rm -f ../log; strace -f -y -qq -z -o ../log -e trace=open,openat git-exp-{words}"
     ))
     .success();
     let log = std::fs::read_to_string(repo.base().join("log")).unwrap();
     assert!(log.contains("/.git/HEAD"), "{log}");
     let is_reading = |line: &&str| line.contains("O_RDONLY") && !line.contains("O_DIRECTORY");
-    let paths = log.lines().filter(is_reading);
-    let paths = paths.filter_map(|line| line.split('"').nth(1));
-    let paths = paths.filter(|path| path.contains(part));
-    paths.map(str::to_owned).collect()
+    // What was opened stands behind the number that it has got: '= 3</path>'.
+    let opened = |line: &str| Some(line.rsplit_once('<')?.1.trim_end_matches('>').to_owned());
+    let paths = log.lines().filter(is_reading).filter_map(opened);
+    paths.filter(|path| path.contains(part)).collect()
 }
 
 fn can_see_reads() -> bool {
@@ -140,8 +140,13 @@ fn an_output_folder_that_apply_brought_back() {
     }
     for (links, count) in [("copy", FILES), ("hardlink", 300), ("symlink", 300)] {
         let repo = makes_parts(count, links);
-        repo.exp("run -n one").success();
-        let read = |words: &str| read_by(&repo, words, "/parts/f").len();
+        let read = |words: &str| {
+            let read = read_by(&repo, words, "");
+            let of_parts = read.iter().filter(|path| path.contains("/parts/f"));
+            of_parts.count() + objects(&repo, &read)
+        };
+        // Captured when 'make' ends, and not read for 'names', nor later.
+        assert_eq!(read("run -n one"), count, "{links}");
         assert_eq!(read("run -n two"), 0, "{links}");
         repo.sh("rm -r parts").success();
         repo.exp("apply one").success();
@@ -208,4 +213,30 @@ fn nor_where_links_or_copies_are_made_of_it() {
         }
         repo.check();
     }
+}
+
+#[test]
+fn a_large_output_that_the_next_stage_reads() {
+    if !can_see_reads() {
+        return;
+    }
+    let repo = TestRepo::project();
+    let pipeline = "\
+stages:
+  make:
+    cmd: head -c 20000000 /dev/zero > big
+    outs: [big]
+  size:
+    cmd: wc -c big > size.txt
+    deps: [big]
+    outs: [size.txt]
+";
+    repo.write("dvc.yaml", pipeline)
+        .write(".gitignore", "/big\n/size.txt\n");
+    repo.git("add .").success();
+    repo.git("commit -qm big").success();
+    // By the copy at the end of the stage; and by 'wc'.
+    assert_eq!(read_by(&repo, "run -n one", "/repo/big").len(), 2);
+    assert_eq!(read_by(&repo, "run -n two", "/repo/big").len(), 0);
+    repo.check();
 }

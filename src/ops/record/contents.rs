@@ -1,12 +1,14 @@
 //! The bytes of an output: hashed once, stored in the cache, described for `dvc.lock` and the note.
 
 use super::recorder::Recording;
+use super::unread::Unread;
 use crate::capture::{CapturedContent, Content};
 use crate::checkpoint::NoteOutput;
 use crate::digest::{self, DirDigest, FileDigest, Format, Md5Hex, PathDigest};
 use crate::error::{Context, Error, Result};
 use crate::lockfile::LockedHash;
 use crate::pipeline::{Output, OutputKind};
+use crate::store::hash::NOT_WORTH_A_MEMO;
 use crate::store::objects::{Batch, TreeChange};
 use indexmap::IndexMap;
 use rayon::prelude::*;
@@ -156,11 +158,12 @@ impl Recording {
                     }
                     (Content::Unchanged, _) => return Err(lost()),
                     (content, _) => {
-                        let read = read(&content)?;
-                        PathDigest::File {
-                            digest: self.name(content, read, &mut files)?,
-                            isexec,
-                        }
+                        let read = read(&content, &self.unread)?;
+                        let digest = self.name(content, read, &mut files)?;
+                        let as_of = file.as_of.filter(|it| it.size > NOT_WORTH_A_MEMO);
+                        self.cache
+                            .remember_captured(as_of.map(|as_of| (as_of, &digest)));
+                        PathDigest::File { digest, isexec }
                     }
                 }
             }
@@ -178,18 +181,25 @@ impl Recording {
                 for gone in removed {
                     directory.shift_remove(&gone);
                 }
+                let mut as_of = Vec::new();
                 let mut changed = changed.into_iter();
                 while changed.len() > 0 {
                     let some: Vec<_> = changed.by_ref().take(READ_AT_ONCE).collect();
                     let read = some
                         .par_iter()
-                        .map(|(_, file)| read(&file.content))
+                        .map(|(_, file)| read(&file.content, &self.unread))
                         .collect::<Result<Vec<_>>>()?;
                     for ((relative, file), read) in some.into_iter().zip(read) {
                         let digest = self.name(file.content, read, &mut files)?;
-                        directory.insert(relative, digest);
+                        let (at, _) = directory.insert_full(relative, digest);
+                        as_of.extend(file.as_of.map(|it| (it, at)));
                     }
                 }
+                let captured = as_of.iter().filter_map(|(as_of, at)| {
+                    let (_, digest) = directory.get_index(*at)?;
+                    Some((*as_of, digest))
+                });
+                self.cache.remember_captured(captured);
                 PathDigest::Dir(DirDigest::of(directory))
             }
         };
@@ -243,14 +253,16 @@ impl Recording {
 }
 
 /// Hashes a captured copy; `None` if it is not there any more, or nothing that was copied.
-fn read(content: &Content) -> Result<Option<FileDigest>> {
+fn read(content: &Content, unread: &Unread) -> Result<Option<FileDigest>> {
     let Content::Copy { path, .. } = content else {
         return Ok(None);
     };
     let doing = || "cannot read a captured copy".to_owned();
     match fs_err::File::open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        file => digest::read(file.context(doing)?).context(doing).map(Some),
+        file => digest::read(unread.count(file.context(doing)?))
+            .context(doing)
+            .map(Some),
     }
 }
 

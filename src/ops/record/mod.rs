@@ -14,6 +14,7 @@ mod recorder;
 mod recover;
 mod settle;
 mod skipped;
+mod unread;
 
 pub use commit::free_name;
 pub use plan::pipeline_of;

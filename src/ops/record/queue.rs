@@ -3,8 +3,10 @@
 use super::job::{Job, Work};
 use super::recorder::{Finish, Recorded, Recording, StageFacts};
 use super::settle::SETTLE_AFTER;
+use super::unread::Unread;
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
+use crate::progress::Progress;
 use crate::runner::wake::{Wake, Waker, pair};
 use crate::runner::{Capture, Recorder};
 use crate::store::journal::{EntryKind, Journal};
@@ -49,6 +51,7 @@ pub struct Queue {
     thread: Option<JoinHandle<Recording>>,
     on_process: OnProcess,
     journal: Journal,
+    unread: Unread,
     next_entry: u64,
     /// The stages that were skipped: they are written when a stage starts, and so is the plan, since
     /// before that there is nothing that a kill could cut off.
@@ -74,6 +77,7 @@ impl Queue {
         let waiting = Arc::new(Waiting::default());
         Ok(Queue {
             journal: recording.journal.clone(),
+            unread: recording.unread.clone(),
             idle: Some(Idle {
                 recording,
                 jobs: job_queue,
@@ -155,6 +159,13 @@ impl Queue {
         }
     }
 
+    /// Waits until what ended stages have written is hashed: who reads `what` of it next would hash it too.
+    pub fn wait_until_read(&self, progress: &Progress, what: &str) {
+        let thread = self.thread.as_ref();
+        let goes_on = || thread.is_some_and(|thread| !thread.is_finished());
+        self.unread.wait(progress, what, goes_on);
+    }
+
     /// Why a checkpoint is missing, if one is.
     pub fn missed_reason(&self) -> Option<&str> {
         self.missed.as_deref()
@@ -199,6 +210,7 @@ impl Queue {
         waiting.bytes.fetch_add(capture.bytes, Ordering::AcqRel);
         waiting.items.fetch_add(1, Ordering::AcqRel);
         waiting.unfinished.fetch_add(1, Ordering::AcqRel);
+        self.unread.add(capture.bytes, capture.output_files());
     }
 
     fn send(&self, job: Job) {

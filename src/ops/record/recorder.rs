@@ -2,6 +2,7 @@
 
 use super::contents::Taken;
 use super::settle::Pending;
+use super::unread::Unread;
 use crate::checkpoint::{FileData, Fork, Note, NoteDependency, NoteOutput, Status};
 use crate::digest::{FileDigest, Format, PathDigest};
 use crate::error::{Error, Result};
@@ -144,6 +145,8 @@ pub struct Recording {
     pub(super) entry: Option<u64>,
     /// What copies of that entry hash to, where a killed recorder has moved them into the cache.
     pub(super) moved: HashMap<PathBuf, FileDigest>,
+    /// How much of what was captured is not hashed.
+    pub(super) unread: Unread,
     /// Goes on for a killed recorder: what that one knew of unchanged outputs is looked up.
     pub(super) recalls: bool,
     /// What has been hashed and is not yet in place.
@@ -207,6 +210,7 @@ impl Recording {
             skipped: Vec::new(),
             entry: None,
             moved: HashMap::new(),
+            unread: Unread::default(),
             recalls: false,
             pending: Pending::default(),
             held: Vec::new(),
@@ -328,7 +332,10 @@ impl Recording {
     ) -> Result<()> {
         let signalled = capture.signalled;
         let mark = self.begin(capture.bytes);
-        if let Err(error) = self.add(batch, capture) {
+        let reading = self.unread.take(capture.bytes, capture.output_files());
+        let added = self.add(batch, capture);
+        drop(reading);
+        if let Err(error) = added {
             self.back_to(&mark);
             return Err(error);
         }

@@ -80,6 +80,10 @@ impl Stages<'_> {
                 failed.push(stage);
                 continue;
             }
+            if let Some((_, path)) = fed_by(stage, &ran) {
+                let progress = self.store.progress();
+                runner.recorder.wait_until_read(&progress, path);
+            }
             let forced = self.forced(stage, &ran);
             let end = match self.visit_one(stage, forced, awaited, runner, classify) {
                 Ok(Visit::Passed) => Ok(StageEnd::Finished),

@@ -1,5 +1,6 @@
 //! What tells one content of a file from another without reading it.
 
+use crate::capture::AsOf;
 use rustix::time::{ClockId, clock_gettime};
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -84,6 +85,20 @@ impl Stat {
 
     fn is_coarse(&self) -> bool {
         self.mtime % 1_000_000_000 == 0 && self.changed % 1_000_000_000 == 0
+    }
+}
+
+impl From<AsOf> for Stat {
+    /// Of a file that may be written to: what was captured never is anything else.
+    fn from(seen: AsOf) -> Self {
+        Stat {
+            device: seen.device,
+            inode: seen.inode,
+            size: seen.size,
+            mtime: seen.mtime,
+            changed: seen.ctime,
+            guarded: false,
+        }
     }
 }
 
