@@ -25,7 +25,8 @@ use std::path::PathBuf;
 ///
 /// What '.dvc' files track is looked at before the stages run, as 'dvc exp run' does it: data that was
 /// changed is put into the cache and recorded in its '.dvc' file, data that is missing comes from the
-/// cache. Imports are used as they are and never fetched.
+/// cache. An import of a path that is not frozen is brought up to date when what is there has changed;
+/// imports of other repositories and addresses are used as they are and never fetched.
 ///
 /// Dependencies, params files and files of 'vars' may lie outside of the project, as in DVC. git has
 /// nothing of what lies outside of the repository: 'dvc.lock' says what it was, and one that differs

@@ -9,19 +9,20 @@
 //!   path: data
 //! ```
 //!
-//! Files of DVC 2 have no `hash`. What an import reads, in another repository or at an address, is not
-//! looked at.
+//! Files of DVC 2 have no `hash`. Imports say under `deps` what they read; what that is in another
+//! repository or at an address is not looked at.
+
+mod contents;
 
 use super::check::{Placed, Spot};
 use super::outputs::{Paths, check_property};
-use super::paths::is_outside;
+use super::paths::{is_outside, is_url};
 use super::schema::File;
 use super::stage::{Output, OutputKind, Stage};
-use crate::digest::{Format, PathDigest};
+use crate::digest::Format;
 use crate::error::Result;
 use crate::lockfile::LockedHash;
-use crate::value::{Step, Value};
-use crate::yaml::edit::{self, Change};
+use crate::value::Value;
 use crate::yaml::{self, Node, NodeKind};
 use indexmap::IndexMap;
 
@@ -75,62 +76,41 @@ pub struct DataFile {
     pub recorded: Vec<Option<LockedHash>>,
     /// Which entry of `outs` each of them is.
     positions: Vec<usize>,
-    /// Whether it comes from elsewhere: `dvc import`, `dvc import-url`.
-    pub is_import: bool,
+    /// What it comes from: `dvc import`, `dvc import-url`.
+    pub sources: Vec<Source>,
     /// Its text.
     pub text: String,
 }
 
+/// What the data of a `.dvc` file comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Source {
+    /// The path, relative to the project's root or absolute; `None` for what is in another repository, in
+    /// a database or at an address.
+    pub path: Option<String>,
+    /// As it is written.
+    pub written: String,
+    /// What was there when it was recorded; `None` where that is no md5.
+    pub recorded: Option<LockedHash>,
+}
+
 impl DataFile {
+    /// Whether its one output is its one source, brought here.
+    pub fn is_import(&self) -> bool {
+        self.sources.len() == 1 && self.stage.outs.len() == 1
+    }
+
+    /// Returns the path of which its output is a copy, if it is to follow it: it is not frozen, or there
+    /// has never been a copy.
+    pub fn follows(&self) -> Option<&Source> {
+        let source = self.sources.first().filter(|_| self.is_import())?;
+        let never = self.recorded.iter().all(Option::is_none);
+        (source.path.is_some() && (never || !self.stage.frozen)).then_some(source)
+    }
+
     /// Returns the path of the `.dvc` file, relative to the project's root.
     pub fn path(&self) -> &str {
         &self.stage.file
-    }
-
-    /// Returns the text with another content of some outputs, by their positions; the rest stays as
-    /// it is, comments included.
-    pub fn with_contents(
-        &self,
-        contents: &[(usize, &PathDigest)],
-        format: Format,
-    ) -> Result<String> {
-        let mut text = self.text.clone();
-        for (position, digest) in contents {
-            let place = self.positions[*position];
-            let had = self.recorded[*position].as_ref();
-            let count = |number: Option<u64>| number.map(Value::from);
-            let values = [
-                ("md5", Some(Value::from(digest.md5(format)))),
-                ("size", Some(Value::from(digest.size()))),
-                ("nfiles", count(digest.nfiles())),
-                ("isexec", digest.isexec().then_some(Value::Bool(true))),
-                ("hash", (format == Format::V3).then(|| Value::from("md5"))),
-            ];
-            for (key, value) in values {
-                let there = had.is_some_and(|had| has(had, key));
-                let change = match value {
-                    Some(value) => Change::Set(value),
-                    None if there => Change::Remove,
-                    None => continue,
-                };
-                let path = [
-                    Step::Key("outs".into()),
-                    Step::Index(place),
-                    Step::Key(key.into()),
-                ];
-                text = edit::change(&text, self.path(), &path, &change)?;
-            }
-        }
-        Ok(text)
-    }
-}
-
-fn has(recorded: &LockedHash, key: &str) -> bool {
-    match key {
-        "nfiles" => recorded.nfiles.is_some(),
-        "isexec" => recorded.isexec,
-        "hash" => recorded.format == Format::V3,
-        _ => true,
     }
 }
 
@@ -169,7 +149,9 @@ pub(super) fn parse(text: &str, file: File<'_>) -> Result<(DataFile, Placed)> {
             "desc" => data.stage.desc = Some(file.text(value, &what)?),
             "meta" => data.stage.meta = Some(value.to_value()),
             "deps" if !value.is_null() => {
-                data.is_import = !file.list(value, &what)?.is_empty();
+                for item in file.list(value, &what)? {
+                    data.sources.push(read_source(&paths, item)?);
+                }
             }
             "outs" if !value.is_null() => {
                 for (position, item) in file.list(value, &what)?.iter().enumerate() {
@@ -205,23 +187,10 @@ fn read_out(
     }
     let path = paths.read(path_node, &what)?;
     let mut out = Output::new(path, OutputKind::Out);
-    let (mut md5, mut format) = (None, Format::V2);
-    let (mut size, mut nfiles, mut isexec) = (None, None, false);
+    let mut recorded = Recorded::default();
     for (key, _, value) in entries {
         let what = format!("'{key}' of {what}");
         match key {
-            // one of digits only is no text to YAML
-            "md5" => match &value.kind {
-                NodeKind::Scalar { text, .. } => md5 = Some(text.clone()),
-                _ => return Err(file.wrong(value, &what, "32 hex digits")),
-            },
-            "hash" => match file.text(value, &what)?.as_str() {
-                "md5" => format = Format::V3,
-                _ => return Err(file.wrong(value, &what, "'md5'")),
-            },
-            "size" => size = Some(count(file, value, &what)?),
-            "nfiles" => nfiles = Some(count(file, value, &what)?),
-            "isexec" => isexec = file.flag(value, &what)?,
             "cache" => out.cache = file.flag(value, &what)?,
             "persist" => out.persist = file.flag(value, &what)?,
             "push" => out.push = file.flag(value, &what)?,
@@ -229,24 +198,85 @@ fn read_out(
             "metric" => out.kind = OutputKind::Metric,
             "plot" => out.kind = OutputKind::Plot,
             "desc" | "type" | "labels" | "meta" => check_property(file, key, value, &what)?,
-            _ => {}
+            _ => recorded.take(file, key, value, &what)?,
         }
     }
-    let is_md5 = |md5: &String| {
-        let digits = md5.strip_suffix(".dir").unwrap_or(md5);
-        digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
-    };
-    data.recorded.push(md5.filter(is_md5).map(|md5| LockedHash {
-        format,
-        md5,
-        size,
-        nfiles,
-        isexec,
-    }));
+    data.recorded.push(recorded.hash());
     data.positions.push(position);
     place.outs.push(Spot::of(file, path_node));
     data.stage.outs.push(out);
     Ok(())
+}
+
+fn read_source(paths: &Paths<'_>, item: &Node) -> Result<Source> {
+    let file = paths.file;
+    let what = "an entry of 'deps'";
+    let mut recorded = Recorded::default();
+    for (key, _, value) in file.map(item, what)? {
+        recorded.take(file, key, value, &format!("'{key}' of {what}"))?;
+    }
+    let is_elsewhere = item.get("repo").is_some() || item.get("db").is_some();
+    let (written, path) = match item.get("path") {
+        Some(node) if !is_elsewhere => {
+            let path = file.dependency(&paths.base, node, what)?;
+            (
+                file.text(node, what)?,
+                Some(path).filter(|path| !is_url(path)),
+            )
+        }
+        Some(node) => (file.text(node, what)?, None),
+        None => (String::new(), None),
+    };
+    Ok(Source {
+        path,
+        written,
+        recorded: recorded.hash(),
+    })
+}
+
+/// The keys that say what was at a path.
+#[derive(Default)]
+struct Recorded {
+    md5: Option<String>,
+    is_v3: bool,
+    size: Option<u64>,
+    nfiles: Option<u64>,
+    isexec: bool,
+}
+
+impl Recorded {
+    fn take(&mut self, file: File<'_>, key: &str, value: &Node, what: &str) -> Result<()> {
+        match key {
+            // one of digits only is no text to YAML
+            "md5" => match &value.kind {
+                NodeKind::Scalar { text, .. } => self.md5 = Some(text.clone()),
+                _ => return Err(file.wrong(value, what, "32 hex digits")),
+            },
+            "hash" => match file.text(value, what)?.as_str() {
+                "md5" => self.is_v3 = true,
+                _ => return Err(file.wrong(value, what, "'md5'")),
+            },
+            "size" => self.size = Some(count(file, value, what)?),
+            "nfiles" => self.nfiles = Some(count(file, value, what)?),
+            "isexec" => self.isexec = file.flag(value, what)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn hash(self) -> Option<LockedHash> {
+        let is_md5 = |md5: &String| {
+            let digits = md5.strip_suffix(".dir").unwrap_or(md5);
+            digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+        };
+        Some(LockedHash {
+            format: if self.is_v3 { Format::V3 } else { Format::V2 },
+            md5: self.md5.filter(is_md5)?,
+            size: self.size,
+            nfiles: self.nfiles,
+            isexec: self.isexec,
+        })
+    }
 }
 
 fn count(file: File<'_>, node: &Node, what: &str) -> Result<u64> {
@@ -260,9 +290,8 @@ fn count(file: File<'_>, node: &Node, what: &str) -> Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest;
 
-    fn parsed(path: &str, text: &str) -> Result<DataFile> {
+    pub(super) fn parsed(path: &str, text: &str) -> Result<DataFile> {
         let file = File {
             origin: path,
             folder: super::super::paths::folder(path),
@@ -272,7 +301,7 @@ mod tests {
         parse(text, file).map(|(data, _)| data)
     }
 
-    const OLD: &str = "\
+    pub(super) const OLD: &str = "\
 # where it comes from
 outs:
 - md5: 0123456789abcdef0123456789abcdef.dir   # all of it
@@ -289,40 +318,18 @@ meta: {by: me}
         assert_eq!(old.stage.outs[0].path, "data");
         let recorded = old.recorded[0].as_ref().unwrap();
         assert_eq!((recorded.format, recorded.nfiles), (Format::V2, Some(8)));
-        assert!(!old.is_import);
+        assert_eq!(old.sources, []);
         let import = parsed(
             "a.dvc",
             "md5: 1\nfrozen: true\nwdir: sub\ndeps:\n- path: a\n  repo: {url: x, rev_lock: y}\nouts:\n- {md5: 0123456789abcdef0123456789abcdef, size: 1, hash: md5, path: a}\n",
         )
         .unwrap();
-        assert!(import.is_import && import.stage.frozen);
+        assert!(import.is_import() && import.stage.frozen);
+        assert_eq!(import.sources[0].path, None);
         assert_eq!(import.stage.outs[0].path, "sub/a");
         assert_eq!(import.recorded[0].as_ref().unwrap().format, Format::V3);
         let outside = parsed("a.dvc", "outs:\n- {etag: x, path: 's3://b/x'}\n").unwrap();
         assert_eq!(outside.stage.outs, []);
-    }
-
-    #[test]
-    fn another_content_changes_its_values_only() {
-        let old = parsed("in/x.dvc", OLD).unwrap();
-        let file = PathDigest::File {
-            digest: digest::bytes(b"x"),
-            isexec: true,
-        };
-        assert_eq!(
-            old.with_contents(&[(0, &file)], Format::V3).unwrap(),
-            "\
-# where it comes from
-outs:
-- md5: 9dd4e461268c8034f5c8564e155c67a6   # all of it
-  size: 1
-  path: ../data
-  desc: kept
-  isexec: true
-  hash: md5
-meta: {by: me}
-"
-        );
     }
 
     #[test]

@@ -97,10 +97,26 @@ fn imports_are_not_fetched() {
     repo.exp("run")
         .success()
         .prints("'one.csv.dvc' didn't change, skipping");
+    // as in DVC, which fetches one that is not frozen again, and keeps an edit of one that is
     repo.write("one.csv", "edited\n");
+    let text = repo.read("one.csv.dvc");
+    let thawed = text.replace("frozen: true\n", "");
+    repo.write("one.csv.dvc", &thawed);
     repo.exp("run").refused(128).says(
         "fatal: 'one.csv' is not what the import 'one.csv.dvc' recorded\nhint: dvc commit one.csv.dvc keeps the change",
     );
+    repo.write("one.csv.dvc", &text);
+    repo.exp("run")
+        .success()
+        .prints("'one.csv.dvc' changed, recording what it tracks");
+    let edited = repo.read("one.csv.dvc");
+    let (kept, sum) = edited.rsplit_once("md5: ").unwrap();
+    assert!(
+        kept.starts_with("frozen: true\n") && !kept.contains("b026324c"),
+        "{edited}"
+    );
+    assert_eq!(sum.len(), 33, "{edited}");
+    repo.write("one.csv.dvc", &text);
     repo.sh("rm -r one.csv .dvc/cache/files/md5/b0").success();
     repo.exp("run")
         .refused(128)
@@ -113,6 +129,95 @@ fn imports_are_not_fetched() {
     repo.exp("run").refused(128).says(
         "cannot parse 'one.csv.dvc', line 3, column 9: output 'all.txt' of stage 'one.csv.dvc' is also an output of stage 'count' in 'dvc.yaml', line 5",
     );
+    repo.check();
+}
+
+/// A project with a copy of what lies beside it, as 'dvc import-url' and 'dvc unfreeze' leave it.
+fn with_import() -> TestRepo {
+    let repo = TestRepo::project();
+    repo.write("../near/data", "1\n")
+        .write(
+            "data.dvc",
+            "deps:\n- path: ../near/data\nouts:\n- path: data\n",
+        )
+        .write(".gitignore", "/data\n/all.txt\n")
+        .write(
+            "dvc.yaml",
+            "stages:\n  read: {cmd: cp data all.txt, deps: [data], outs: [all.txt]}\n",
+        );
+    repo.git("add .").success();
+    repo.git("commit -q -m import").success();
+    repo
+}
+
+#[test]
+fn an_import_of_a_path_follows_it() {
+    let repo = with_import();
+    let first = repo.exp("run -n first").success();
+    first.says("Importing '../near/data' -> 'data'\n");
+    assert_eq!(repo.read("all.txt"), "1\n");
+    repo.exp("run --dry")
+        .success()
+        .prints("'data.dvc' didn't change, skipping\n");
+    repo.sh("rm data").success();
+    repo.exp("run").success();
+    assert_eq!(repo.read("data"), "1\n");
+
+    // one that was edited is what it is, and where it comes from is recorded as it is
+    repo.write("data", "edited\n").write("../near/data", "2\n");
+    repo.exp("run").success();
+    assert_eq!(repo.read("all.txt"), "edited\n");
+    assert!(
+        repo.read("data.dvc")
+            .contains("26ab0db90d72e28ad0ba1e22ee510510")
+    );
+    repo.write("../near/data", "3\n");
+    repo.exp("run -n third").success();
+    assert_eq!(repo.read("all.txt"), "3\n");
+    // what it was before is in the cache
+    repo.exp("apply first").success();
+    assert_eq!(repo.read("data"), "1\n");
+
+    let frozen = format!("frozen: true\n{}", repo.read("data.dvc"));
+    repo.write("data.dvc", &frozen);
+    let run = repo.exp("run").success();
+    assert!(run.started().is_empty());
+    assert_eq!(repo.read("data.dvc"), frozen);
+    repo.check();
+}
+
+#[test]
+fn an_isolated_run_brings_a_copy_up_to_date_for_itself() {
+    let repo = with_import();
+    repo.exp("run -n first").success();
+    let before = repo.read("data.dvc");
+    repo.write("../near/data", "2\n");
+    repo.exp("run --temp -n second").success();
+    assert_eq!(
+        (repo.read("data").as_str(), &repo.read("data.dvc")),
+        ("1\n", &before)
+    );
+    repo.exp("apply --force second").success();
+    assert_eq!(repo.read("all.txt"), "2\n");
+    assert_eq!(repo.read("data"), "2\n");
+    repo.check();
+}
+
+#[test]
+fn what_an_import_comes_from_has_to_be_there() {
+    let repo = with_import();
+    std::fs::remove_file(repo.base().join("near/data")).unwrap();
+    repo.exp("run")
+        .refused(128)
+        .says("'../near/data', of which 'data.dvc' is a copy, does not exist")
+        .says("hint: dvc freeze data.dvc");
+    let stages = "stages:\n  write: {cmd: echo 1 > made, outs: [made]}\n  read: {cmd: cp data all.txt, deps: [data], outs: [all.txt]}\n";
+    repo.write("dvc.yaml", stages)
+        .write("data.dvc", "deps:\n- path: made\nouts:\n- path: data\n");
+    repo.exp("run")
+        .refused(128)
+        .says("'data.dvc' is a copy of 'made', which stage 'write' writes");
+    repo.exp("run write").success();
     repo.check();
 }
 

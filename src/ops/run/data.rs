@@ -1,6 +1,8 @@
 //! What `.dvc` files track, before the stages that read it: as DVC's experiments do, what was changed is
-//! recorded, and what is missing comes from the cache. Nothing is fetched.
+//! recorded, and what is missing comes from the cache. Imports of paths follow them unless they are
+//! frozen; nothing else is fetched.
 
+use super::followed::{self, Followed};
 use super::inputs::Inputs;
 use crate::checkpoint::NoteOutput;
 use crate::digest::{Format, PathDigest};
@@ -21,6 +23,7 @@ pub struct Data {
     /// What each tracked path is, for the notes.
     pub outs: Vec<(String, NoteOutput)>,
     saves: Vec<Save>,
+    imports: Vec<Import>,
     restores: Vec<Restore>,
     said: Vec<Event>,
 }
@@ -38,11 +41,21 @@ struct Restore {
     hash: LockedHash,
 }
 
+/// A copy of a source that is to be made.
+#[derive(Debug)]
+struct Import {
+    from: String,
+    to: String,
+    digest: PathDigest,
+    format: Format,
+}
+
 impl Data {
     /// Looks at what `files` track; `stages` are those that will run.
     ///
-    /// Refused is what a stage reads and neither the workspace nor the cache has, and an import that was
-    /// changed: what it is then, its source has to say.
+    /// Refused is what a stage reads and neither the workspace nor the cache has, and an import from another
+    /// repository or an address that was changed though it is not frozen: what it is then, its source has
+    /// to say.
     pub fn look(
         store: &Store,
         cache: &Cache,
@@ -56,44 +69,64 @@ impl Data {
         for file in files {
             let shown = paths::from(&inputs.pipeline.folder, file.path());
             let is_needed = stages.iter().any(|stage| reads(stage, file));
+            let source = Followed::look(store, cache, inputs, file, is_needed)?;
             let mut changed = Vec::new();
             for (position, out) in file.stage.outs.iter().enumerate() {
                 let recorded = file.recorded[position].as_ref();
-                let Some(digest) = cache.digest(&project.join(&out.path))? else {
+                let digest = cache.digest(&project.join(&out.path))?;
+                let is_recorded = |digest: &PathDigest| {
+                    recorded.is_some_and(|hash| digest.md5(hash.format) == hash.md5)
+                };
+                let is_edited = digest.as_ref().is_some_and(|digest| !is_recorded(digest));
+                if let Some(source) = source.as_ref().filter(|_| !is_edited)
+                    && (source.is_changed || digest.is_none() && !is_cached(cache, recorded)?)
+                {
+                    if let Some(digest) = digest {
+                        data.keep(
+                            cache,
+                            out,
+                            digest,
+                            recorded.map_or(format, |hash| hash.format),
+                        );
+                    }
+                    changed.push((position, source.digest.clone()));
+                    data.import(source, out, format);
+                    continue;
+                }
+                let Some(digest) = digest else {
                     data.absent(cache, file, &shown, out, recorded, is_needed)?;
                     continue;
                 };
-                let is_recorded = recorded.is_some_and(|hash| digest.md5(hash.format) == hash.md5);
-                if !is_recorded {
-                    if file.is_import {
+                if is_edited {
+                    if source.is_none() && file.is_import() && !file.stage.frozen {
                         return Err(changed_import(&shown, &out.path));
                     }
+                    data.save(out, &digest, format);
                     changed.push((position, digest));
                     continue;
                 }
                 let format = recorded.map_or(format, |hash| hash.format);
                 data.note(out, &digest, format);
-                // added with '--no-commit', or lost since: the checkpoint needs it
-                let is_stored = cache.missing(format, &digest.md5(format));
-                if out.cache && is_stored.map_or(true, |missing| !missing.is_empty()) {
-                    data.save(out, digest, format);
-                }
+                data.keep(cache, out, digest, format);
             }
             let again = !changed.is_empty();
             if again {
-                let contents: Vec<(usize, &PathDigest)> =
+                let changed: Vec<(usize, &PathDigest)> =
                     changed.iter().map(|(at, digest)| (*at, digest)).collect();
-                let text = file.with_contents(&contents, format)?;
+                for (position, digest) in &changed {
+                    data.note(&file.stage.outs[*position], digest, format);
+                }
+                let source = match source {
+                    Some(source) => Some(source.digest),
+                    None => followed::beside(store, cache, file)?,
+                };
+                let sources: Vec<(usize, &PathDigest)> =
+                    source.iter().map(|digest| (0, digest)).collect();
+                let text = file.with_contents(&changed, &sources, format)?;
                 data.edits.insert(file.path().to_owned(), text);
             }
-            for (position, digest) in changed {
-                let out = &file.stage.outs[position];
-                data.note(out, &digest, format);
-                if out.cache {
-                    data.save(out, digest, format);
-                }
-            }
-            if file.is_import && !file.stage.frozen {
+            let is_followed = file.stage.frozen || file.sources.iter().all(|it| it.path.is_some());
+            if !is_followed {
                 data.said.push(Event::Status(format!(
                     "'{shown}' is an import: whether its source has changed is not looked at"
                 )));
@@ -118,10 +151,33 @@ impl Data {
         self.outs.push((out.path.clone(), note));
     }
 
-    fn save(&mut self, out: &Output, digest: PathDigest, format: Format) {
-        self.saves.push(Save {
-            path: out.path.clone(),
-            digest,
+    fn save(&mut self, out: &Output, digest: &PathDigest, format: Format) {
+        if out.cache {
+            self.saves.push(Save {
+                path: out.path.clone(),
+                digest: digest.clone(),
+                format,
+            });
+        }
+    }
+
+    /// Saves what was added with '--no-commit', or lost since: the checkpoint needs it.
+    fn keep(&mut self, cache: &Cache, out: &Output, digest: PathDigest, format: Format) {
+        let missing = cache.missing(format, &digest.md5(format));
+        if missing.map_or(true, |missing| !missing.is_empty()) {
+            self.save(out, &digest, format);
+        }
+    }
+
+    fn import(&mut self, source: &Followed<'_>, out: &Output, format: Format) {
+        self.said.push(Event::Status(format!(
+            "Importing '{}' -> '{}'",
+            source.written, out.path
+        )));
+        self.imports.push(Import {
+            from: source.path.to_owned(),
+            to: out.path.clone(),
+            digest: source.digest.clone(),
             format,
         });
     }
@@ -158,7 +214,7 @@ impl Data {
             return Ok(());
         }
         let what = format!("'{path}' of '{shown}' is neither in the workspace nor in the cache");
-        Err(match file.is_import {
+        Err(match !file.sources.is_empty() {
             true => Error::missing(format!("{what}, and imports are not fetched here"))
                 .hint(format!("dvc pull {shown}"))
                 .hint(format!("dvc update {shown}")),
@@ -169,6 +225,11 @@ impl Data {
     /// Fills cache and workspace, and says so. The texts of `.dvc` files are the caller's to write.
     pub fn carry_out(self, cache: &Cache, project: &Path, events: &mut dyn Events) -> Result<()> {
         self.store(cache, project)?;
+        for import in &self.imports {
+            let (format, digest) = (import.format, &import.digest);
+            let md5 = digest.md5(format);
+            cache.materialise(format, &md5, digest.isexec(), &project.join(&import.to))?;
+        }
         for Restore { path, hash } in &self.restores {
             // Stages read it next, by its hash: who reads the object needs not read each copy of it.
             if cache.digest_stored(hash.format, &hash.md5)?.is_none() {
@@ -191,12 +252,22 @@ impl Data {
         for save in &self.saves {
             cache.save(&project.join(&save.path), &save.digest, save.format)?;
         }
+        for import in &self.imports {
+            cache.save(&project.join(&import.from), &import.digest, import.format)?;
+        }
         Ok(())
     }
 
     /// Says what has been found, and does nothing.
     pub fn say(self, events: &mut dyn Events) {
         self.said.into_iter().for_each(|event| events.emit(event));
+    }
+}
+
+fn is_cached(cache: &Cache, recorded: Option<&LockedHash>) -> Result<bool> {
+    match recorded {
+        Some(hash) => Ok(cache.missing(hash.format, &hash.md5)?.is_empty()),
+        None => Ok(false),
     }
 }
 

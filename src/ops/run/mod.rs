@@ -10,6 +10,7 @@ mod code;
 mod data;
 mod dry;
 mod facts;
+mod followed;
 mod inputs;
 mod isolated;
 mod judge;
