@@ -1,8 +1,7 @@
 //! `dvc.lock`: read, merge one stage, write byte for byte as DVC does.
 //!
-//! The format is DVC's (`schema: '2.0'`). What we do not know at the top and in the entry of a path
-//! is kept as it was; an unknown key of a stage is refused, as by DVC. A text that is read and
-//! written stays as DVC wrote it.
+//! The format is DVC's (`schema: '2.0'`). Unknown keys are refused, as by DVC; what we have no use for
+//! is kept as it was. A text that is read and written stays as DVC wrote it.
 
 mod files;
 mod parse;
@@ -11,10 +10,10 @@ pub use files::Lockfiles;
 
 use crate::digest::Format;
 use crate::error::Result;
+use crate::pipeline::schema::File;
 use crate::value::{Key, Map, Value};
 use crate::yaml;
 use indexmap::IndexMap;
-use parse::Parser;
 
 const SCHEMA: &str = "schema";
 const STAGES: &str = "stages";
@@ -76,7 +75,7 @@ pub struct LockedHash {
 impl Lockfile {
     /// Parses the text of `origin` (a name for messages, `dvc.lock`). An empty text is damage.
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
-        Parser { origin }.lockfile(&yaml::parse(text, origin)?)
+        parse::lockfile(File::named(origin), &yaml::parse(text, origin)?)
     }
 
     /// Returns the text as DVC writes it.
@@ -133,7 +132,7 @@ impl Lockfile {
 impl LockEntry {
     /// Parses an entry that stands by itself, as in DVC's run cache.
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
-        Parser { origin }.entry(&yaml::parse(text, origin)?, "")
+        parse::entry(File::named(origin), &yaml::parse(text, origin)?, "the file")
     }
 
     /// Returns the text of the entry by itself.
@@ -367,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_keys_stay_where_they_are() {
+    fn what_nobody_reads_stays_where_it_is() {
         let text = "schema: '2.0'\n\
             datasets:\n\
             - name: x\n  url: y\n\
@@ -378,11 +377,13 @@ mod tests {
                 - path: s3://b/x\n      etag: abc\n      size: 3\n    \
                 outs:\n    \
                 - path: y\n      hash: md5\n      md5: 59b0d7772f0561efb95518f3cb8abc60\n      size: 3\n      cloud:\n        s3:\n          version_id: z\n    \
-                - path: z\n      hash: md5\n      files:\n      - relpath: a\n        md5: b\n\
-            later: 1\n";
+                - path: z\n      hash: md5\n      files:\n      - relpath: a\n        md5: abc\n";
         let lockfile = Lockfile::parse(text, "dvc.lock").expect("reads");
         assert_eq!(lockfile.to_text(), text);
         assert_eq!(lockfile.others_first, 1);
+        let last = "schema: '2.0'\nstages: {}\ndatasets:\n- name: x\n";
+        let lockfile = Lockfile::parse(last, "dvc.lock").expect("reads");
+        assert_eq!(lockfile.to_text(), last);
     }
 
     #[test]
@@ -395,11 +396,11 @@ mod tests {
         let cases = [
             (
                 stage("    cmd: x\n    deps:\n    - path: a\n      md5: ../../etc\n"),
-                "line 7, column 12: '../../etc' is no md5",
+                "line 7, column 12: 'md5' of entry 1 of 'deps' of stage 't' must be 32 hex digits, not '../../etc'",
             ),
             (
                 stage("    cmd: x\n    deps:\n    - md5: 59b0d7772f0561efb95518f3cb8abc60\n"),
-                "line 6, column 7: an entry without 'path'",
+                "line 6, column 7: entry 1 of 'deps' of stage 't' has no 'path'",
             ),
             (
                 stage("    cmd: x\n    what: x\n"),
@@ -407,13 +408,13 @@ mod tests {
             ),
             (
                 stage("    cmd: {a: b}\n"),
-                "line 4, column 10: 'cmd' must be text or a list of texts",
+                "line 4, column 10: 'cmd' of stage 't' must be a command or a list of commands, not a mapping",
             ),
             (
                 stage(
                     "    cmd: x\n    outs:\n    - path: a\n      md5: 59b0d7772f0561efb95518f3cb8abc60\n      size: -1\n",
                 ),
-                "line 8, column 13: 'size' must be a whole number",
+                "line 8, column 13: 'size' of entry 1 of 'outs' of stage 't' must be a whole number, not '-1'",
             ),
             (
                 stage("    cmd: x\n    outs:\n<<<<<<< HEAD\n    - path: a\n"),
@@ -421,11 +422,11 @@ mod tests {
             ),
             (
                 refused("schema: '3.0'\nstages: {}\n"),
-                "line 1, column 9: the schema must be '2.0'; this file is of an unknown version of DVC",
+                "line 1, column 9: 'schema' must be '2.0', not '3.0'",
             ),
             (
                 refused("[]"),
-                "line 1, column 1: a lockfile must be a mapping",
+                "line 1, column 1: the file must be a mapping, not an empty list",
             ),
         ];
         for ((kind, message), expected) in cases {
@@ -435,13 +436,17 @@ mod tests {
         }
         assert_eq!(
             refused(""),
-            (Kind::Corrupt, "'dvc.lock' is empty".to_owned())
+            (
+                Kind::Corrupt,
+                "cannot parse 'dvc.lock', line 1, column 1: the file is empty".to_owned()
+            )
         );
         assert_eq!(
             refused("train:\n  cmd: x\n"),
             (
                 Kind::Refused,
-                "'dvc.lock' has the format of DVC 1, without a schema".to_owned()
+                "the file has the format of DVC 1, without a schema ('dvc.lock', line 1, column 1)"
+                    .to_owned()
             )
         );
     }

@@ -17,13 +17,12 @@ mod contents;
 use super::check::{Placed, Spot};
 use super::outputs::{Paths, check_property};
 use super::paths::{is_outside, is_url};
+use super::recorded::{self, Recorded};
 use super::schema::File;
 use super::stage::{Output, OutputKind, Stage};
-use crate::digest::Format;
 use crate::error::Result;
 use crate::lockfile::LockedHash;
-use crate::value::Value;
-use crate::yaml::{self, Node, NodeKind};
+use crate::yaml::{self, Node};
 use indexmap::IndexMap;
 
 /// How the name of such a file ends.
@@ -81,6 +80,24 @@ pub struct DataFile {
     /// Its text.
     pub text: String,
 }
+
+const DEP_KEYS: &[&str] = &[
+    "path",
+    "md5",
+    "hash",
+    "size",
+    "nfiles",
+    "isexec",
+    "persist",
+    "etag",
+    "checksum",
+    "version_id",
+    "cloud",
+    "files",
+    "fs_config",
+    "repo",
+    "db",
+];
 
 /// What the data of a `.dvc` file comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -149,10 +166,12 @@ pub(super) fn parse(text: &str, file: File<'_>) -> Result<(DataFile, Placed)> {
             "desc" => data.stage.desc = Some(file.text(value, &what)?),
             "meta" => data.stage.meta = Some(value.to_value()),
             "deps" if !value.is_null() => {
-                for item in file.list(value, &what)? {
-                    data.sources.push(read_source(&paths, item)?);
+                for (position, item) in file.list(value, &what)?.iter().enumerate() {
+                    let what = format!("entry {} of {what}", position + 1);
+                    data.sources.push(read_source(&paths, item, &what)?);
                 }
             }
+            "md5" => recorded::check(file, key, value, &what)?,
             "outs" if !value.is_null() => {
                 for (position, item) in file.list(value, &what)?.iter().enumerate() {
                     read_out(&mut paths, item, position, &mut data, &mut place)?;
@@ -178,14 +197,15 @@ fn read_out(
     let Some(path_node) = item.get("path") else {
         return Err(file.error(item, format!("{what} has no 'path'")));
     };
-    let written = file.text(path_node, &what)?;
+    let path_of = format!("'path' of {what}");
+    let written = file.text_as(path_node, &path_of, "a path")?;
     match file.resolve(&paths.base, &written) {
         // nothing of that is ours to fetch or to store
         Err(problem) if problem.is_ours() => return Ok(()),
         Ok(path) if is_outside(&path) => return Ok(()),
         _ => {}
     }
-    let path = paths.read(path_node, &what)?;
+    let path = paths.read(path_node, &path_of)?;
     let mut out = Output::new(path, OutputKind::Out);
     let mut recorded = Recorded::default();
     for (key, _, value) in entries {
@@ -208,24 +228,29 @@ fn read_out(
     Ok(())
 }
 
-fn read_source(paths: &Paths<'_>, item: &Node) -> Result<Source> {
+fn read_source(paths: &Paths<'_>, item: &Node, what: &str) -> Result<Source> {
     let file = paths.file;
-    let what = "an entry of 'deps'";
     let mut recorded = Recorded::default();
-    for (key, _, value) in file.map(item, what)? {
-        recorded.take(file, key, value, &format!("'{key}' of {what}"))?;
+    for (key, _, value) in file.known_map(item, what, DEP_KEYS)? {
+        let what = format!("'{key}' of {what}");
+        match key {
+            "path" => drop(file.text_as(value, &what, "a path")?),
+            "persist" => drop(file.flag(value, &what)?),
+            "repo" | "db" => drop(file.map(value, &what)?),
+            _ => recorded.take(file, key, value, &what)?,
+        }
     }
     let is_elsewhere = item.get("repo").is_some() || item.get("db").is_some();
+    let path_of = format!("'path' of {what}");
     let (written, path) = match item.get("path") {
         Some(node) if !is_elsewhere => {
-            let path = file.dependency(&paths.base, node, what)?;
-            (
-                file.text(node, what)?,
-                Some(path).filter(|path| !is_url(path)),
-            )
+            let path = file.dependency(&paths.base, node, &path_of)?;
+            let path = Some(path).filter(|path| !is_url(path));
+            (file.text(node, &path_of)?, path)
         }
-        Some(node) => (file.text(node, what)?, None),
-        None => (String::new(), None),
+        Some(node) => (file.text(node, &path_of)?, None),
+        None if item.get("db").is_some() => (String::new(), None),
+        None => return Err(file.error(item, format!("{what} has no 'path'"))),
     };
     Ok(Source {
         path,
@@ -234,62 +259,10 @@ fn read_source(paths: &Paths<'_>, item: &Node) -> Result<Source> {
     })
 }
 
-/// The keys that say what was at a path.
-#[derive(Default)]
-struct Recorded {
-    md5: Option<String>,
-    is_v3: bool,
-    size: Option<u64>,
-    nfiles: Option<u64>,
-    isexec: bool,
-}
-
-impl Recorded {
-    fn take(&mut self, file: File<'_>, key: &str, value: &Node, what: &str) -> Result<()> {
-        match key {
-            // one of digits only is no text to YAML
-            "md5" => match &value.kind {
-                NodeKind::Scalar { text, .. } => self.md5 = Some(text.clone()),
-                _ => return Err(file.wrong(value, what, "32 hex digits")),
-            },
-            "hash" => match file.text(value, what)?.as_str() {
-                "md5" => self.is_v3 = true,
-                _ => return Err(file.wrong(value, what, "'md5'")),
-            },
-            "size" => self.size = Some(count(file, value, what)?),
-            "nfiles" => self.nfiles = Some(count(file, value, what)?),
-            "isexec" => self.isexec = file.flag(value, what)?,
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn hash(self) -> Option<LockedHash> {
-        let is_md5 = |md5: &String| {
-            let digits = md5.strip_suffix(".dir").unwrap_or(md5);
-            digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
-        };
-        Some(LockedHash {
-            format: if self.is_v3 { Format::V3 } else { Format::V2 },
-            md5: self.md5.filter(is_md5)?,
-            size: self.size,
-            nfiles: self.nfiles,
-            isexec: self.isexec,
-        })
-    }
-}
-
-fn count(file: File<'_>, node: &Node, what: &str) -> Result<u64> {
-    match node.to_value() {
-        Value::Int(number) => u64::try_from(number).ok(),
-        _ => None,
-    }
-    .ok_or_else(|| file.wrong(node, what, "a number"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::Format;
 
     pub(super) fn parsed(path: &str, text: &str) -> Result<DataFile> {
         let file = File {
@@ -321,7 +294,7 @@ meta: {by: me}
         assert_eq!(old.sources, []);
         let import = parsed(
             "a.dvc",
-            "md5: 1\nfrozen: true\nwdir: sub\ndeps:\n- path: a\n  repo: {url: x, rev_lock: y}\nouts:\n- {md5: 0123456789abcdef0123456789abcdef, size: 1, hash: md5, path: a}\n",
+            "md5: 59b0d7772f0561efb95518f3cb8abc60\nfrozen: true\nwdir: sub\ndeps:\n- path: a\n  repo: {url: x, rev_lock: y}\nouts:\n- {md5: 0123456789abcdef0123456789abcdef, size: 1, hash: md5, path: a}\n",
         )
         .unwrap();
         assert!(import.is_import() && import.stage.frozen);

@@ -1,7 +1,7 @@
 //! The lists `outs`, `metrics`, `plots` of a stage, and `live` of old files.
 
 use super::paths::{from, is_outside, is_within};
-use super::schema::File;
+use super::schema::{File, item_of};
 use super::stage::{Live, Output, OutputKind};
 use crate::error::Result;
 use crate::value::{Map, Value};
@@ -80,6 +80,8 @@ impl Paths<'_> {
         let mut outs = Vec::new();
         for item in self.file.list(node, what)? {
             if item.as_map().is_none() {
+                self.file
+                    .text_as(item, &item_of(what), "a path or a mapping")?;
                 let path = self.read_output(item, what)?;
                 outs.push((Output::new(path, kind), item));
                 continue;
@@ -88,17 +90,24 @@ impl Paths<'_> {
                 let path = self.read_output(path_node, what)?;
                 let mut out = Output::new(path, kind);
                 let what = format!("'{written}' in {what}");
+                let expected = match kind {
+                    OutputKind::Plot => "a mapping or a list of mappings",
+                    _ => "a mapping",
+                };
                 if flags.is_null() {
-                    let error = self.file.wrong(flags, &what, "a mapping");
+                    let error = self.file.wrong(flags, &what, expected);
                     return Err(error.hint(format!("write '- {written}' without a colon")));
                 }
                 match (kind, flags.as_list()) {
                     (OutputKind::Plot, Some(items)) => {
                         let props: Result<Vec<Value>> = items
                             .iter()
-                            .map(|item| self.flags(&mut out, item, &what))
+                            .map(|item| self.flags(&mut out, item, &item_of(&what)))
                             .collect();
                         out.props = Value::List(props?);
+                    }
+                    _ if flags.as_map().is_none() => {
+                        return Err(self.file.wrong(flags, &what, expected));
                     }
                     _ => out.props = self.flags(&mut out, flags, &what)?,
                 }
@@ -122,7 +131,7 @@ impl Paths<'_> {
                 "persist" => out.persist = self.file.flag(value, &what)?,
                 "checkpoint" => out.checkpoint = self.file.flag(value, &what)?,
                 "push" => out.push = self.file.flag(value, &what)?,
-                "remote" => out.remote = Some(self.file.text(value, &what)?),
+                "remote" => out.remote = Some(self.file.label(value, &what, "text")?),
                 _ => {
                     check_property(self.file, key, value, &what)?;
                     props.insert(key.into(), value.to_value());
@@ -148,9 +157,13 @@ impl Paths<'_> {
         let (path_node, flags) = match node.as_map() {
             None => (node, None),
             Some([(path, flags)]) => (path, Some(flags)),
-            Some(_) => return Err(self.file.wrong(node, what, "one directory")),
+            Some(entries) => {
+                let count = entries.len();
+                let what = format!("{what} must be a path or a mapping of one, not of {count}");
+                return Err(self.file.error(node, what));
+            }
         };
-        let written = self.file.text(path_node, what)?;
+        let written = self.file.text_as(path_node, what, "a path or a mapping")?;
         let path = self.read_output(path_node, what)?;
         let mut live = Live {
             path: path.clone(),
@@ -210,10 +223,10 @@ pub(super) fn check_property(file: File<'_>, key: &str, value: &Node, what: &str
         "header" => drop(file.flag(value, what)?),
         "labels" => {
             for label in file.list(value, what)? {
-                file.text(label, what)?;
+                file.label(label, &item_of(what), "text")?;
             }
         }
-        _ => drop(file.text(value, what)?),
+        _ => drop(file.label(value, what, "text")?),
     }
     Ok(())
 }

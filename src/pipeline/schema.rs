@@ -1,14 +1,14 @@
 //! What `dvc.yaml` may say where: typed reading of nodes, and errors that name place, key and choice.
 
 use super::paths::{self, PathProblem};
-use super::template::Sources;
+use super::template::{Alone, Sources};
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
 use crate::yaml::{Node, NodeKind};
 
 /// A file that is being read, and the folder that its paths are relative to.
 #[derive(Clone, Copy)]
-pub(super) struct File<'a> {
+pub(crate) struct File<'a> {
     /// Its name in messages.
     pub origin: &'a str,
     /// Its folder, relative to the project's root; empty for the root itself.
@@ -19,7 +19,17 @@ pub(super) struct File<'a> {
     pub is_draft: bool,
 }
 
-impl File<'_> {
+impl<'a> File<'a> {
+    /// A file whose paths nobody follows.
+    pub fn named(origin: &'a str) -> Self {
+        File {
+            origin,
+            folder: "",
+            sources: &Alone,
+            is_draft: false,
+        }
+    }
+
     /// An error about a node.
     pub fn error(&self, node: &Node, what: impl AsRef<str>) -> Error {
         match self.is_draft {
@@ -43,26 +53,22 @@ impl File<'_> {
 
     /// Reads text. `what` names the node in messages: `'cmd' of stage 'train'`.
     pub fn text(&self, node: &Node, what: &str) -> Result<String> {
-        match &node.kind {
-            NodeKind::Scalar {
-                is_date: true,
-                text,
-                ..
-            } => Err(self
-                .wrong(node, what, "text")
-                .hint(format!("put it in quotes: '{text}'"))),
-            _ => match node.as_str() {
-                Some(text) => Ok(text.to_owned()),
-                None => Err(self.wrong(node, what, "text")),
-            },
+        self.text_as(node, what, "text")
+    }
+
+    /// Reads text where messages ask for more than that: a path, a key.
+    pub fn text_as(&self, node: &Node, what: &str, expected: &str) -> Result<String> {
+        match (&node.kind, node.as_str()) {
+            (NodeKind::Scalar { is_date: false, .. }, Some(text)) => Ok(text.to_owned()),
+            _ => Err(self.wrong(node, what, expected)),
         }
     }
 
     /// Reads text that only people read; a template may have made it of any scalar.
-    pub fn label(&self, node: &Node, what: &str) -> Result<String> {
+    pub fn label(&self, node: &Node, what: &str, expected: &str) -> Result<String> {
         match (template_of(node), node.to_key()) {
             (Some(_), Some(label)) => Ok(label.into()),
-            _ => self.text(node, what),
+            _ => self.text_as(node, what, expected),
         }
     }
 
@@ -119,7 +125,7 @@ impl File<'_> {
 
     /// Reads a path and returns it relative to the project's root, or absolute if it lies outside.
     pub fn path(&self, base: &str, node: &Node, what: &str) -> Result<String> {
-        let written = self.text(node, what)?;
+        let written = self.text_as(node, what, "a path")?;
         self.resolve(base, &written)
             .map_err(|problem| self.bad_path(node, what, &written, problem))
     }
@@ -133,7 +139,7 @@ impl File<'_> {
     ///
     /// What lies in a remote that is a folder here is a path; any other address stays as it is.
     pub fn dependency(&self, base: &str, node: &Node, what: &str) -> Result<String> {
-        let written = self.text(node, what)?;
+        let written = self.text_as(node, what, "a path")?;
         if !paths::is_url(&written) {
             return self.path(base, node, what);
         }
@@ -178,17 +184,32 @@ impl File<'_> {
 
     /// An error about a node of the wrong kind.
     pub fn wrong(&self, node: &Node, what: &str, expected: &str) -> Error {
-        let found = describe(node);
+        let found = match node.as_str() {
+            // one of a few words
+            Some(text) if expected.starts_with('\'') => format!("'{text}'"),
+            _ => describe(node),
+        };
         let error = self.error(node, format!("{what} must be {expected}, not {found}"));
         match &node.kind {
             NodeKind::Scalar { text, .. }
-                if expected == "text" && !text.is_empty() && template_of(node).is_none() =>
+                if is_text(expected) && !text.is_empty() && template_of(node).is_none() =>
             {
                 error.hint(format!("put it in quotes: '{text}'"))
             }
             _ => error,
         }
     }
+}
+
+/// Returns what messages call an item of a list.
+pub(crate) fn item_of(list: &str) -> String {
+    format!("an item of {list}")
+}
+
+/// Whether quotes make what is expected of a scalar.
+fn is_text(expected: &str) -> bool {
+    let first = expected.split([',', ' ']).find(|word| *word != "a");
+    first.is_some_and(|word| ["text", "path", "key", "file", "command"].contains(&word))
 }
 
 /// Returns the template that a value other than text comes from.
@@ -207,7 +228,9 @@ fn describe(node: &Node) -> String {
         return format!("'{value}' of the template '{template}'");
     }
     match &node.kind {
+        NodeKind::List(items) if items.is_empty() => "an empty list".to_owned(),
         NodeKind::List(_) => "a list".to_owned(),
+        NodeKind::Map(entries) if entries.is_empty() => "an empty mapping".to_owned(),
         NodeKind::Map(_) => "a mapping".to_owned(),
         NodeKind::Scalar {
             is_date: true,
@@ -215,9 +238,13 @@ fn describe(node: &Node) -> String {
             ..
         } => format!("the date {text}"),
         NodeKind::Scalar { text, .. } => match node.as_str() {
+            Some("") => "an empty text".to_owned(),
             Some(_) => "text".to_owned(),
             None if node.is_null() => "nothing".to_owned(),
             None => format!("'{text}'"),
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

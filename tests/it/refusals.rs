@@ -96,6 +96,68 @@ fatal: cannot parse 'dvc.yaml', line 1: not UTF-8
 "#]]);
 }
 
+/// All keys and kinds: `src/pipeline/schema/tests.rs`.
+#[test]
+fn values_of_the_wrong_kind() {
+    let repo = TestRepo::tutorial();
+    repo.write("params.yaml", "seed: 1\nlr: 1\nweight_decay: 0\n");
+    for (text, at) in [
+        (
+            "stages:\n  train:\n    cmd: {a: b}\n",
+            "line 3, column 10: 'cmd' of stage 'train' must be a command or a list of commands, not a mapping",
+        ),
+        (
+            "stages:\n  train: {cmd: x, frozen: 1}\n",
+            "line 2, column 27: 'frozen' of stage 'train' must be true or false, not '1'",
+        ),
+        (
+            "stages:\n  train: {cmd: x, outs: [{m: {push: [x]}}]}\n",
+            "line 2, column 37: 'push' of 'm' in 'outs' of stage 'train' must be true or false, not a list",
+        ),
+        (
+            "stages:\n  train:\n    cmd: x\n    plots:\n    - m: {titel: x}\n",
+            "line 5, column 11: unknown key 'titel' in 'm' in 'plots' of stage 'train'\nhint: did you mean 'title'?",
+        ),
+        (
+            "stages:\n  train: {cmd: x, deps: ['${lr}']}\n",
+            "line 2, column 26: an item of 'deps' of stage 'train' must be a path, not '1' of the template '${lr}'",
+        ),
+        (
+            "stages: {train: {cmd: x}}\nplots:\n- p: {y: {f: 1}}\n",
+            "line 3, column 14: 'f' in 'y' of plot 'p' must be text or a list, not '1'",
+        ),
+        (
+            "stages: {train: {cmd: x}}\nartifacts: {m: {path: p, label: [x]}}\n",
+            "line 2, column 26: unknown key 'label' in artifact 'm'\nhint: did you mean 'labels'?",
+        ),
+    ] {
+        pipeline(&repo, text);
+        refused(&repo, 128, "run").says(&format!("fatal: cannot parse 'dvc.yaml', {at}"));
+    }
+    pipeline(&repo, "stages: {train: {cmd: x}}\n");
+    for (file, text, at) in [
+        (
+            "dvc.lock",
+            "schema: '2.0'\nstages:\n  train:\n    cmd: x\n    outs:\n    - {path: m, sise: 1}\n",
+            "line 6, column 17: unknown key 'sise' in entry 1 of 'outs' of stage 'train'\nhint: did you mean 'size'?",
+        ),
+        (
+            "dvc.lock",
+            "schema: '2.0'\nstages:\n  train:\n    cmd: x\n    deps: d\n",
+            "line 5, column 11: 'deps' of stage 'train' must be a list, not text",
+        ),
+        (
+            "d.dvc",
+            "outs:\n- path: d\n  isexec: 1\n",
+            "line 3, column 11: 'isexec' of entry 1 of 'outs' must be true or false, not '1'",
+        ),
+    ] {
+        repo.write(file, text);
+        refused(&repo, 128, "run").says(&format!("fatal: cannot parse '{file}', {at}"));
+        repo.sh(&format!("rm {file}")).success();
+    }
+}
+
 #[test]
 fn stages_that_do_not_fit_together() {
     let repo = TestRepo::tutorial();
@@ -266,12 +328,13 @@ fatal: cannot parse 'dvc.lock', line 4, column 1: while parsing a node, did not 
         "schema: '2.0'\nstages:\n  train:\n    outs:\n    - md5: 1\n",
     );
     refused(&repo, 128, "run").stderr(str![[r#"
-fatal: cannot parse 'dvc.lock', line 5, column 12: '1' is no md5
+fatal: cannot parse 'dvc.lock', line 5, column 12: 'md5' of entry 1 of 'outs' of stage 'train' must be 32 hex digits, not '1'
 
 "#]]);
     repo.write("dvc.lock", "schema: '3.0'\nstages: {}\n");
     refused(&repo, 128, "run").stderr(str![[r#"
-fatal: cannot parse 'dvc.lock', line 1, column 9: the schema must be '2.0'; this file is of an unknown version of DVC
+fatal: cannot parse 'dvc.lock', line 1, column 9: 'schema' must be '2.0', not '3.0'
+hint: the file may be of another version of DVC
 
 "#]]);
 }

@@ -100,7 +100,12 @@ pub(super) fn parse_part(
     if written.is_null() {
         return Ok((Pipeline::default(), Vec::new()));
     }
-    file.known_map(&written, "the file", TOP_KEYS)?;
+    for (key, _, node) in file.known_map(&written, "the file", TOP_KEYS)? {
+        // as in DVC, a template cannot stand for such a list
+        if matches!(key, "params" | "metrics") {
+            file.list(node, &format!("top-level '{key}'"))?;
+        }
+    }
     let resolved = template::resolve(file, &written, sources)?;
     let mut pipeline = Pipeline {
         groups: resolved
@@ -128,12 +133,7 @@ pub(super) fn parse_part(
             "metrics" => pipeline.metrics = reports::files(file, node, "top-level 'metrics'")?,
             "plots" => pipeline.plots = reports::plots(file, node)?,
             "artifacts" => pipeline.artifacts = reports::artifacts(file, node)?,
-            _ => {
-                let items = file.list(node, "'datasets'")?;
-                for item in items {
-                    pipeline.datasets.push(reports::dataset(file, item)?);
-                }
-            }
+            _ => pipeline.datasets = reports::datasets(file, node)?,
         }
     }
     if !pipeline.stages.is_empty() {

@@ -4,7 +4,7 @@ use super::super::PIPELINE_FILE;
 use super::super::check::{Placed, Spot};
 use super::super::outputs::Paths;
 use super::super::paths;
-use super::super::schema::File;
+use super::super::schema::{File, item_of};
 use super::super::stage::{Command, OutputKind, ParamsDependency, Stage};
 use super::DEFAULT_PARAMS;
 use crate::error::Result;
@@ -69,6 +69,7 @@ pub(super) fn read(
         match *key {
             "deps" => {
                 for item in file.list(value, &what)? {
+                    file.text_as(item, &item_of(&what), "a path")?;
                     let path = paths.read_dependency(item, &what)?;
                     if paths::is_outside(&path) && paths::is_within(file.sources.root(), &path) {
                         let written = file.text(item, &what)?;
@@ -84,7 +85,7 @@ pub(super) fn read(
             "params" => stage.params = params(&mut paths, value, &what, place)?,
             "frozen" => stage.frozen = file.flag(value, &what)?,
             "always_changed" => stage.always_changed = file.flag(value, &what)?,
-            "desc" => stage.desc = Some(file.label(value, &what)?),
+            "desc" => stage.desc = Some(file.label(value, &what, "text")?),
             "meta" => stage.meta = Some(value.to_value()),
             _ => {}
         }
@@ -120,14 +121,13 @@ fn command(file: File<'_>, node: &Node, whole: &str) -> Result<Command> {
     let what = format!("'cmd' of {whole}");
     let command = match node.as_list() {
         Some(items) => {
-            let items: Result<Vec<String>> =
-                items.iter().map(|item| file.text(item, &what)).collect();
+            let items: Result<Vec<String>> = items
+                .iter()
+                .map(|item| file.text(item, &item_of(&what)))
+                .collect();
             Command::List(items?)
         }
-        None if node.as_map().is_some() || node.is_null() => {
-            return Err(file.wrong(node, &what, "a command or a list of commands"));
-        }
-        None => Command::Text(file.text(node, &what)?),
+        None => Command::Text(file.text_as(node, &what, "a command or a list of commands")?),
     };
     let lines = command.lines();
     if lines.is_empty() || lines.iter().any(|line| line.trim().is_empty()) {
@@ -151,7 +151,7 @@ fn params(
     let mut files: IndexMap<String, (Vec<String>, bool)> = IndexMap::new();
     for item in file.list(node, what)? {
         if item.as_map().is_none() {
-            let key = file.text(item, what)?;
+            let key = file.text_as(item, &item_of(what), "a key or a mapping")?;
             let path = paths::join(&paths.base, DEFAULT_PARAMS)
                 .map_err(|problem| file.bad_path(item, what, DEFAULT_PARAMS, problem))?;
             if path != DEFAULT_PARAMS {
@@ -172,7 +172,7 @@ fn params(
             }
             let what = format!("'{written}' in {what}");
             for key in file.list(keys, &what)? {
-                all.push(file.text(key, &what)?);
+                all.push(file.text_as(key, &item_of(&what), "a key")?);
             }
         }
     }

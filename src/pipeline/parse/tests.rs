@@ -201,7 +201,7 @@ plots:
 artifacts:
   best: {path: model.pt, type: model, labels: [a]}
 datasets:
-- {name: x, url: y}
+- {name: x, type: url, url: y}
 ",
     );
     assert_eq!(pipeline.params, ["dvclive/params.yaml"]);
@@ -267,7 +267,7 @@ fn names_the_place_the_key_and_the_choice() {
     );
     assert_eq!(
         said(&with("deps: [1]")),
-        "cannot parse 'dvc.yaml', line 4, column 12: 'deps' of stage 'train' must be text, not '1'\n\
+        "cannot parse 'dvc.yaml', line 4, column 12: an item of 'deps' of stage 'train' must be a path, not '1'\n\
              put it in quotes: '1'"
     );
     assert_eq!(

@@ -38,9 +38,10 @@ pub(super) fn stages(
             resolved.push((name_node.clone(), definition.clone()));
             continue;
         };
-        let (members, template) = if let Some(data) = definition.get("matrix") {
+        let (members, template, from, data) = if let Some(data) = definition.get("matrix") {
             let template = without(definition, "matrix");
-            (matrix(resolver, scope, name, data)?, template)
+            let members = matrix(resolver, scope, name, data)?;
+            (members, template, "matrix", data)
         } else if definition.get("foreach").is_some() || definition.get("do").is_some() {
             let whole = format!("stage '{name}'");
             file.known_map(definition, &whole, &["foreach", "do"])?;
@@ -49,7 +50,8 @@ pub(super) fn stages(
                 let what = format!("{whole} needs both 'foreach' and 'do'");
                 return Err(file.error(name_node, what));
             };
-            (foreach(resolver, scope, name, data)?, template.clone())
+            let members = foreach(resolver, scope, name, data)?;
+            (members, template.clone(), "foreach", data)
         } else {
             if name.contains(JOIN) {
                 let what = format!("the name of stage '{name}' has '{JOIN}' in it");
@@ -70,8 +72,8 @@ pub(super) fn stages(
         groups.push(name.to_owned());
         for (key, item) in members.items {
             if key.is_empty() || key.contains(JOIN) {
-                let what = format!("stage '{name}' has a bad key '{key}'");
-                return Err(file.error(name_node, what).hint(format!(
+                let what = format!("'{from}' of stage '{name}' makes a bad key '{key}'");
+                return Err(file.error(data, what).hint(format!(
                     "a key makes a name: not empty, and without '{JOIN}'"
                 )));
             }

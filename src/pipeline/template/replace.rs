@@ -26,7 +26,13 @@ impl Resolver<'_> {
                 for (key, value) in entries {
                     let key = self.node(key, scope, place)?;
                     let Some(name) = key.to_key() else {
-                        return Err(self.file.wrong(&key, place.what, "text"));
+                        let what = format!("a key of {}", place.what);
+                        return Err(self.file.wrong(&key, &what, "text"));
+                    };
+                    let what = format!("'{name}' in {}", place.what);
+                    let place = Place {
+                        what: &what,
+                        ..place
                     };
                     let value = self.node(value, scope, place)?;
                     match places.get(&name) {

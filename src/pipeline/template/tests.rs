@@ -211,7 +211,7 @@ fn names_the_place_and_what_is_wrong_there() {
         ),
         (
             "deps: ['${n}']",
-            "cannot parse 'dvc.yaml', line 4, column 12: 'deps' of stage 'a' must be text, not '3' of the template '${n}'",
+            "cannot parse 'dvc.yaml', line 4, column 12: an item of 'deps' of stage 'a' must be a path, not '3' of the template '${n}'",
         ),
         (
             "frozen: ${opt.on}",
@@ -244,7 +244,7 @@ fn names_the_place_and_what_is_wrong_there() {
     );
     assert_eq!(
         said("stages:\n  a:\n    foreach: [b@c]\n    do: {cmd: x}\n"),
-        "cannot parse 'dvc.yaml', line 2, column 3: stage 'a' has a bad key 'b@c'\n\
+        "cannot parse 'dvc.yaml', line 3, column 14: 'foreach' of stage 'a' makes a bad key 'b@c'\n\
          a key makes a name: not empty, and without '@'"
     );
     assert_eq!(

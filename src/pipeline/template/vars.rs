@@ -5,6 +5,7 @@ use super::{Resolver, expression};
 use crate::error::Result;
 use crate::pipeline::parse::DEFAULT_PARAMS;
 use crate::pipeline::paths;
+use crate::pipeline::schema::item_of;
 use crate::value::Value;
 use crate::yaml::{Node, NodeKind};
 use indexmap::IndexMap;
@@ -59,7 +60,7 @@ impl Vars<'_> {
                 let vars = Var::of(&item.to_value(), Origin::inline(&place));
                 self.add(context, item, mapping(vars))?;
             } else {
-                let typed = file.text(item, self.what)?;
+                let typed = file.text_as(item, &item_of(self.what), "a file or a mapping")?;
                 self.load_file(context, item, &typed)?;
             }
         }
