@@ -235,8 +235,8 @@ stages:
         .write(".gitignore", "/big\n/size.txt\n");
     repo.git("add .").success();
     repo.git("commit -qm big").success();
-    // By the copy at the end of the stage; and by 'wc'.
-    assert_eq!(read_by(&repo, "run -n one", "/repo/big").len(), 2);
+    // Opened and copied at the end of the stage, and read by 'wc'.
+    assert_eq!(read_by(&repo, "run -n one", "/repo/big").len(), 3);
     assert_eq!(read_by(&repo, "run -n two", "/repo/big").len(), 0);
     repo.check();
 }
