@@ -72,6 +72,15 @@ fn what_is_missing_comes_from_the_cache() {
         .prints("Stage 'count' didn't change, skipping");
     assert_eq!(repo.read("raw/b"), "b\n");
 
+    // a damaged object is not trained on
+    repo.sh("rm one.csv; cd .dvc/cache/files/md5/b0/; f=26324c6904b2a9cb4b88d6d61c81d1; chmod u+w $f; echo 2 > $f; chmod a-w $f")
+        .success();
+    repo.exp("run")
+        .refused(128)
+        .says("fatal: cache object 'b026324c6904b2a9cb4b88d6d61c81d1' of 'one.csv' is damaged\n");
+    assert!(!repo.exists("one.csv"));
+    repo.write("one.csv", "1\n");
+
     repo.sh("rm -r raw .dvc/cache/files/md5/56").success();
     let before = repo.read("raw.dvc");
     repo.exp("run").refused(128).says(
