@@ -19,6 +19,9 @@ use std::sync::{Arc, Mutex};
 /// A file of this size is read in the time that it takes to look into the memo.
 pub(crate) const NOT_WORTH_A_MEMO: u64 = 16 * 1024;
 
+/// From this size on, in bytes, a file is worth a thread of its own.
+const WORTH_A_THREAD: u64 = 1024 * 1024;
+
 /// Files that this process has hashed, or found in the memo, with the stat that they had.
 ///
 /// A run looks at an output when its stage starts, as a dependency of the next, and for the note.
@@ -62,27 +65,57 @@ impl Cache {
         Ok(Some(PathDigest::File { digest, isexec }))
     }
 
-    fn digest_file(&self, path: &Path, stat: Stat) -> Result<FileDigest> {
-        if self.memo.is_kept()
-            && let Some(digest) = self.hashed.get(path, &stat)
-        {
-            return Ok(digest);
+    /// Hashes those of these files that are large and not known, side by side, before each is asked for.
+    ///
+    /// What may be written to this very moment is left out, and what fails is told to who asks for it.
+    pub fn read_ahead(&self, paths: &[PathBuf]) {
+        if paths.len() < 2 || !self.memo.is_kept() {
+            return;
         }
-        let is_remembered = stat.size() > NOT_WORTH_A_MEMO;
-        if is_remembered
-            && let Some(digest) = self.memo.get(&stat).and_then(|it| it.digest(stat.size()))
-        {
-            self.hashed.put(path, stat, &digest);
+        let now = memo::now();
+        let large = paths.iter().filter(|path| {
+            let stat = fs_err::metadata(path).ok().filter(Metadata::is_file);
+            stat.is_some_and(|stat| {
+                let stat = Stat::of(&stat);
+                stat.size() >= WORTH_A_THREAD
+                    && stat.is_settled(now)
+                    && self.known(path, &stat).is_none()
+            })
+        });
+        let large: Vec<&PathBuf> = large.collect();
+        if large.len() > 1 {
+            large.par_iter().for_each(|path| drop(self.digest(path)));
+        }
+    }
+
+    fn digest_file(&self, path: &Path, stat: Stat) -> Result<FileDigest> {
+        if let Some(digest) = self.known(path, &stat) {
             return Ok(digest);
         }
         let hashed = read(path, &self.begin(path, stat.size()))?;
         if hashed.is_settled() {
             self.hashed.put(path, hashed.stat, &hashed.digest);
-            if is_remembered {
+            if hashed.stat.size() > NOT_WORTH_A_MEMO {
                 self.memo.put([hashed.known()]);
             }
         }
         Ok(hashed.digest)
+    }
+
+    /// Returns what is known of a file that looks like this, be it for this process only.
+    fn known(&self, path: &Path, stat: &Stat) -> Option<FileDigest> {
+        if !self.memo.is_kept() {
+            return None;
+        }
+        if let Some(digest) = self.hashed.get(path, stat) {
+            return Some(digest);
+        }
+        if stat.size() <= NOT_WORTH_A_MEMO {
+            return None;
+        }
+        let digest = self.memo.get(stat)?.digest(stat.size())?;
+        self.hashed.put(path, *stat, &digest);
+        Some(digest)
     }
 
     fn digest_dir(&self, path: &Path) -> Result<DirDigest> {
@@ -265,7 +298,7 @@ fn stat(path: &Path) -> Result<Option<Metadata>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Format;
+    use crate::digest::{Format, PathDigest};
     use crate::store::memo::Memo;
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
@@ -286,5 +319,30 @@ mod tests {
             assert_eq!(digest::bytes(text.as_bytes()).md5, found.md5(Format::V3));
         }
         assert_eq!(cache.digest(&path.join("below")).unwrap(), None);
+    }
+
+    #[test]
+    fn reads_large_files_ahead_and_once() {
+        let root = tempfile::tempdir().unwrap();
+        let mut cache = Cache::new(root.path().join("cache"), root.path());
+        cache.memo = Memo::at(root.path().join("memo"));
+        let paths = ["a", "b", "small", "none"].map(|name| root.path().join(name));
+        for path in &paths[..2] {
+            fs_err::write(path, vec![1; WORTH_A_THREAD as usize]).unwrap();
+        }
+        fs_err::write(&paths[2], "x").unwrap();
+        let look = |path: &Path| Stat::of(&fs_err::metadata(path).unwrap());
+        while !look(&paths[2]).is_settled(memo::now()) {
+            std::thread::yield_now();
+        }
+        cache.read_ahead(&paths);
+        for path in &paths[..2] {
+            let known = cache.memo.get(&look(path)).unwrap().digest(WORTH_A_THREAD);
+            let found = cache.digest(path).unwrap().unwrap();
+            assert!(
+                matches!(found, PathDigest::File { digest, .. } if Some(&digest) == known.as_ref())
+            );
+        }
+        assert_eq!(cache.memo.get(&look(&paths[2])), None);
     }
 }

@@ -13,7 +13,7 @@ use crate::pipeline::{DataFile, Output, Stage, paths, reads};
 use crate::store::Store;
 use crate::store::cache::Cache;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What has to be done about the `.dvc` files of a run; nothing is done yet.
 #[derive(Debug, Default)]
@@ -66,6 +66,9 @@ impl Data {
         let project = store.project()?;
         let format = store.dvc_format(cache)?;
         let mut data = Data::default();
+        let outs = files.iter().flat_map(|file| &file.stage.outs);
+        let paths: Vec<PathBuf> = outs.map(|out| project.join(&out.path)).collect();
+        cache.read_ahead(&paths);
         for file in files {
             let shown = paths::from(&inputs.pipeline.folder, file.path());
             let is_needed = stages.iter().any(|stage| reads(stage, file));

@@ -13,7 +13,7 @@ use crate::store::cache::Cache;
 use crate::store::scan::Scanner;
 use crate::value::Map;
 use indexmap::IndexMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Refuses what would fail later: missing dependencies and params, cached outputs that git tracks, an ignored lockfile.
 pub fn check(
@@ -94,6 +94,9 @@ pub fn collect(
 ) -> Result<StageFacts> {
     let old = lockfiles.entry(stage);
     let mut deps = Vec::new();
+    let here = stage.deps.iter().filter(|dep| !paths::is_url(dep));
+    let here: Vec<PathBuf> = here.map(|dep| project.join(dep)).collect();
+    cache.read_ahead(&here);
     for dep in &stage.deps {
         if paths::is_url(dep) {
             let dataset = inputs.pipeline.dataset(dep);

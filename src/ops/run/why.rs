@@ -6,7 +6,7 @@ use crate::ops::record::StageFacts;
 use crate::pipeline::Stage;
 use crate::reason::{self, Always, Difference, Reason};
 use crate::store::cache::Cache;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Returns why the stage has to run; nothing if `dvc.lock` says that it has run with exactly these inputs, and
 /// its outputs are as it left them, here and in the cache.
@@ -29,6 +29,9 @@ pub fn reasons(
     if let Some(always) = always(stage) {
         return Ok(vec![Reason::Always(always)]);
     }
+    let outs = stage.outs.iter();
+    let paths: Vec<PathBuf> = outs.map(|out| project.join(&out.path)).collect();
+    cache.read_ahead(&paths);
     for output in &stage.outs {
         let path = stage.written(&output.path);
         let locked = old.out(path).and_then(|out| out.hash.as_ref());
