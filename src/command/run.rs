@@ -28,7 +28,8 @@ use std::path::PathBuf;
 /// cache. An import of a path that is not frozen is brought up to date when what is there has changed;
 /// imports of other repositories and addresses are used as they are and never fetched.
 ///
-/// Dependencies, params files and files of 'vars' may lie outside of the project, as in DVC. git has
+/// Dependencies, params files and files of 'vars' may lie outside of the project, as in DVC, and so may
+/// outputs with 'cache: false', which no checkpoint holds and nothing restores. git has
 /// nothing of what lies outside of the repository: 'dvc.lock' says what it was, and one that differs
 /// makes the next run a fork. So it is with 'remote://<remote>/<path>' where the remote is a folder, and
 /// with datasets ('ds://<name>'), which 'dvc dataset update' brings up to date. Other addresses

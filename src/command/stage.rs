@@ -389,8 +389,8 @@ stages:
             ),
             (
                 "-n x -o ../y echo",
-                "output '../y' in 'outs' of stage 'x' lies outside of the project, which is not supported yet",
-                "",
+                "output '../y' lies outside of the project and cannot be cached",
+                "--outs-no-cache '../y'",
             ),
             (
                 "-n x -o tracked echo",

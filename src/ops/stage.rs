@@ -152,6 +152,11 @@ fn wdir(project: &Path, base: &str, written: &str) -> Result<Option<String>> {
 
 /// Refuses cached outputs that git tracks already, and a `dvc.yaml` that git will never see.
 fn check_git(store: &Store, stage: &Stage) -> Result<()> {
+    if let Some(out) = stage.outside_outs.iter().find(|out| out.cache) {
+        let path = stage.written(&out.path);
+        let what = format!("output '{path}' lies outside of the project and cannot be cached");
+        return Err(Error::refused(what).hint(format!("--outs-no-cache '{path}'")));
+    }
     let file = &stage.file;
     let path = store.tree_path(file);
     if store.is_ignored(&path, false)? && !store.is_tracked(&path)? {
@@ -218,7 +223,7 @@ fn what_it_does(stage: &Stage) -> String {
         written.join(", ")
     };
     let outs = |wanted: fn(&&Output) -> bool| -> Vec<&str> {
-        let outs = stage.outs.iter().filter(wanted);
+        let outs = stage.all_outs().filter(wanted);
         outs.map(|out| out.path.as_str()).collect()
     };
     let plain = outs(|out| out.kind == OutputKind::Out);

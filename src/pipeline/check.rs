@@ -48,7 +48,7 @@ impl Spot {
 pub(super) struct Placed {
     /// Its name.
     pub name: Spot,
-    /// The paths of its outputs, in the order of [`Stage::outs`].
+    /// The paths of its outputs, in the order of [`Stage::all_outs`].
     pub outs: Vec<Spot>,
     /// What it reads, with the place that says so.
     pub inputs: Vec<(String, Spot)>,
@@ -69,7 +69,7 @@ impl Placed {
 pub(super) fn outputs(stages: &[Stage], placed: &[Placed]) -> Result<()> {
     let writers = Writers::of(stages);
     for (number, (stage, place)) in stages.iter().zip(placed).enumerate() {
-        for (position, (out, spot)) in stage.outs.iter().zip(&place.outs).enumerate() {
+        for (position, (out, spot)) in stage.all_outs().zip(&place.outs).enumerate() {
             let clash = writers
                 .overlapping(&out.path)
                 .into_iter()
@@ -79,7 +79,10 @@ pub(super) fn outputs(stages: &[Stage], placed: &[Placed]) -> Result<()> {
             let Some((first, at)) = clash else {
                 continue;
             };
-            let other = &stages[first].outs[at].path;
+            let Some(other) = stages[first].all_outs().nth(at) else {
+                continue;
+            };
+            let other = &other.path;
             let line = placed[first].outs[at].line(spot);
             let owner = match first == number {
                 true => format!("the same stage{line}"),
@@ -102,8 +105,8 @@ pub(super) fn outputs(stages: &[Stage], placed: &[Placed]) -> Result<()> {
                 .overlapping(path)
                 .into_iter()
                 .find(|(owner, _)| *owner == number);
-            if let Some((_, at)) = own {
-                let out = &stage.outs[at].path;
+            if let Some(out) = own.and_then(|(_, at)| stage.all_outs().nth(at)) {
+                let out = &out.path;
                 let name = stage.address();
                 let what = if out == path {
                     format!("stage '{name}' both reads and writes '{path}'")

@@ -9,11 +9,12 @@ use std::ops::Bound;
 pub(super) struct Writers<'a>(BTreeMap<&'a str, (usize, usize)>);
 
 impl<'a> Writers<'a> {
-    /// Collects the outputs of all stages; of two outputs with one path the first counts.
+    /// Collects the outputs of all stages, by their places in [`Stage::all_outs`]; of two outputs with one
+    /// path the first counts.
     pub fn of(stages: &'a [Stage]) -> Self {
         let mut writers = BTreeMap::new();
         for (number, stage) in stages.iter().enumerate() {
-            for (position, out) in stage.outs.iter().enumerate() {
+            for (position, out) in stage.all_outs().enumerate() {
                 writers
                     .entry(out.path.as_str())
                     .or_insert((number, position));

@@ -161,7 +161,7 @@ impl Pipeline {
     /// Returns the stage that writes `path`, or holds it in an output directory.
     pub fn writer_of(&self, path: &str) -> Option<&Stage> {
         let writes = |stage: &&Stage| {
-            let mut outs = stage.outs.iter();
+            let mut outs = stage.all_outs();
             outs.any(|out| paths::is_within(path, &out.path))
         };
         self.stages.iter().find(writes)

@@ -1,6 +1,6 @@
 //! The lists `outs`, `metrics`, `plots` of a stage, and `live` of old files.
 
-use super::paths::{from, is_outside, is_within};
+use super::paths::{from, is_outside, is_url, is_within};
 use super::schema::{File, item_of};
 use super::stage::{Live, Output, OutputKind};
 use crate::error::Result;
@@ -28,7 +28,7 @@ impl Paths<'_> {
         self.spelled(path, node, what)
     }
 
-    /// Reads what a stage depends on.
+    /// Reads what may be an address, too.
     pub fn read_dependency(&mut self, node: &Node, what: &str) -> Result<String> {
         let path = self.file.dependency(&self.base, node, what)?;
         self.spelled(path, node, what)
@@ -48,15 +48,16 @@ impl Paths<'_> {
 
     /// Reads the path of an output, which may not be the project itself, nor a file of DVC or git.
     fn read_output(&mut self, node: &Node, what: &str) -> Result<String> {
-        let path = self.read(node, what)?;
+        let path = self.read_dependency(node, what)?;
         let folder = self.file.folder;
         let name = path.rsplit('/').next().unwrap_or(&path);
-        let why = if is_outside(&path) {
-            "lies outside of the project, which is not supported yet"
-        } else if is_within(folder, &path) {
+        let around = is_outside(&path) && is_within(self.file.sources.root(), &path);
+        let why = if around || !is_outside(&path) && is_within(folder, &path) {
             "holds the pipeline itself"
         } else if is_within(&path, ".git") || is_within(&path, ".dvc") {
             "belongs to git and DVC"
+        } else if is_outside(&path) || is_url(&path) {
+            return Ok(path);
         } else if ["dvc.yaml", "dvc.lock", ".dvcignore", ".gitignore"].contains(&name)
             || name.ends_with(".dvc")
         {

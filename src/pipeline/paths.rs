@@ -38,7 +38,7 @@ impl fmt::Display for PathProblem {
         f.write_str(match self {
             PathProblem::Malformed => "is not a path",
             PathProblem::Absolute => "is absolute",
-            PathProblem::Url => "is a URL, which only a dependency can be here",
+            PathProblem::Url => "is a URL, which only dependencies and outputs can be",
             PathProblem::Scheme => "is a URL of an unknown kind",
             PathProblem::Remote => "is in a remote that DVC's config does not have",
             PathProblem::Outside => "is outside of the project",

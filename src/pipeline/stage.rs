@@ -25,8 +25,11 @@ pub struct Stage {
     pub deps: Vec<String>,
     /// Params it reads: one entry per file, in the order of the file.
     pub params: Vec<ParamsDependency>,
-    /// Outputs, metrics and plots, in the order of the file.
+    /// Outputs, metrics and plots in the project, in the order of the file.
     pub outs: Vec<Output>,
+    /// Those outside of it, or at addresses: only `dvc.lock` knows them, they are neither stored nor
+    /// restored.
+    pub outside_outs: Vec<Output>,
     /// Never run again.
     pub frozen: bool,
     /// Run every time.
@@ -176,7 +179,8 @@ impl Stage {
     pub fn is_repeatable(&self) -> bool {
         let reads = !self.deps.is_empty() || !self.params.is_empty();
         let begins_anew = |out: &Output| !out.persist && !out.checkpoint;
-        reads && !self.always_changed && !self.outs.is_empty() && self.outs.iter().all(begins_anew)
+        let writes = !self.outs.is_empty() && self.outside_outs.is_empty();
+        reads && !self.always_changed && writes && self.outs.iter().all(begins_anew)
     }
 
     /// Whether the run cache gets its results: metrics and plots that git keeps go to the cache
@@ -203,15 +207,22 @@ impl Stage {
         }
     }
 
-    /// Lists what this stage reads outside of the project by a relative path: in another place it is
-    /// something else.
-    pub fn bound_inputs(&self) -> impl Iterator<Item = &str> {
+    /// Lists what this stage reads and writes outside of the project by a relative path: in another place
+    /// it is something else.
+    pub fn bound_paths(&self) -> impl Iterator<Item = &str> {
         let is_bound = |written: &str| !is_outside(written) && !is_url(written);
+        let outs = self.outside_outs.iter().map(|out| out.path.as_str());
         self.inputs()
+            .chain(outs)
             .filter(move |path| is_outside(path) && is_bound(self.written(path)))
     }
 
-    /// Returns an output of this stage by its path, or `None`.
+    /// Lists its outputs, then those outside of the project.
+    pub fn all_outs(&self) -> impl Iterator<Item = &Output> {
+        self.outs.iter().chain(&self.outside_outs)
+    }
+
+    /// Returns an output of this stage in the project by its path, or `None`.
     pub fn out(&self, path: &str) -> Option<&Output> {
         self.outs.iter().find(|out| out.path == path)
     }

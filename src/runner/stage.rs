@@ -14,7 +14,8 @@ use super::written::WrittenFiles;
 use crate::capture::{Capture, PathList};
 use crate::error::{Context, Result};
 use crate::event::{Event, Events};
-use crate::pipeline::Stage;
+use crate::pipeline::paths::is_url;
+use crate::pipeline::{Output, Stage};
 use crate::store::requests::Requests;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::Signal;
@@ -183,11 +184,12 @@ impl<R: Recorder> Runner<'_, R> {
         }
         self.answer(run, signals, true);
         let absent = |path: &str| fs_err::symlink_metadata(run.root.join(path)).is_err();
+        let is_needed = |out: &&Output| !out.checkpoint && !is_url(&out.path);
         if let Some(output) = run
             .stage
-            .outs
-            .iter()
-            .find(|out| !out.checkpoint && absent(&out.path))
+            .all_outs()
+            .filter(is_needed)
+            .find(|out| absent(&out.path))
         {
             return Ok(StageEnd::OutputMissing {
                 path: output.path.clone(),

@@ -73,7 +73,7 @@ fn a_worktree_of_its_own_reads_the_same_or_nothing() {
     let repo = project();
     repo.exp("run --temp -n one")
         .refused(128)
-        .says("'../near/data.txt', which stage 'train' reads, leads out of the repository");
+        .says("'../near/data.txt' of stage 'train' leads out of the repository");
     let there = repo.base().join("near/data.txt");
     let there = there.to_str().unwrap();
     let text = format!("stages:\n  a: {{cmd: cp {there} a, deps: [{there}], outs: [a]}}\n");
@@ -290,5 +290,49 @@ stages:
         text.starts_with(&locked("two").replace("'two'", "two")),
         "{text}"
     );
+    repo.check();
+}
+
+#[test]
+fn outputs_out_there_are_hashed_and_left_alone() {
+    let repo = TestRepo::project();
+    repo.write("../near/keep", "").write("in.txt", "1\n").write(
+        "dvc.yaml",
+        "\
+stages:
+  write:
+    cmd: test ! -e ../near/made && cp in.txt ../near/made
+    deps: [in.txt]
+    outs: [../near/made: {cache: false}]
+  read:
+    cmd: cp ../near/made read.txt
+    deps: [../near/made]
+    outs: [read.txt]
+",
+    );
+    repo.git("add .").success();
+    repo.git("commit -q -m project").success();
+    // what nobody knows of is not lost
+    repo.write("../near/made", "mine\n");
+    let first = repo.exp("run -n first").success();
+    first.says("'../near/made' was not what 'dvc.lock' records; it is in the cache as d92bf619dc8282f474be4bfbce48183f");
+    assert_eq!(repo.read("read.txt"), "1\n");
+    let again = repo.exp("run").success();
+    assert!(again.started().is_empty());
+    assert_eq!(repo.note("first")["outs"]["../near/made"]["cache"], false);
+    let tip = repo.tip("first");
+    assert!(
+        !repo
+            .ask(&format!("ls-tree -r --name-only {tip}"))
+            .contains("made")
+    );
+    repo.write("../near/made", "edited\n");
+    let again = repo.exp("run").success();
+    assert_eq!(again.started(), ["write"]);
+    assert_eq!(repo.read("../near/made"), "1\n");
+    repo.exp("run --temp")
+        .refused(128)
+        .says("'../near/made' of stage 'write' leads out of the repository");
+    repo.exp("apply first").success();
     repo.check();
 }

@@ -197,7 +197,8 @@ hint: an output that is read again is a checkpoint: list it in 'outs' only, with
 "#]]);
     pipeline(&repo, "stages:\n  a: {cmd: x, outs: [../one]}\n");
     refused(&repo, 128, "run").stderr(str![[r#"
-fatal: cannot parse 'dvc.yaml', line 2, column 22: output '../one' in 'outs' of stage 'a' lies outside of the project, which is not supported yet
+fatal: output '../one' of stage 'a' lies outside of the project and cannot be cached
+hint: say 'cache: false' of it
 
 "#]]);
     pipeline(&repo, "stages:\n  a: {cmd: x, outs: [train.sh]}\n");

@@ -193,10 +193,10 @@ fn add_stage(row: &mut Row, stage: &Stage, entry: Option<&LockEntry>) {
             },
         );
     }
-    for out in stage.outs.iter().filter(|out| out.kind == OutputKind::Out) {
+    for out in stage.all_outs().filter(|out| out.kind == OutputKind::Out) {
         let hash = locked(|entry| &entry.outs, &out.path);
         row.outs.insert(
-            out.path.clone(),
+            stage.noted(&out.path),
             NoteOutput {
                 md5: hash.map(|hash| hash.md5.clone()),
                 sha256: None,

@@ -6,8 +6,9 @@ use crate::capture::{CapturedContent, Content};
 use crate::checkpoint::NoteOutput;
 use crate::digest::{self, DirDigest, FileDigest, Format, Md5Hex, PathDigest};
 use crate::error::{Context, Error, Result};
-use crate::lockfile::LockedHash;
-use crate::pipeline::{Output, OutputKind};
+use crate::lockfile::{LockedHash, LockedPath};
+use crate::pipeline::paths::is_url;
+use crate::pipeline::{Output, OutputKind, Stage};
 use crate::store::hash::NOT_WORTH_A_MEMO;
 use crate::store::objects::{Batch, TreeChange};
 use indexmap::IndexMap;
@@ -131,6 +132,63 @@ impl Recording {
         }
         self.digests.insert(output.path.clone(), digest);
         Ok(Some(hash))
+    }
+
+    /// Describes the outputs outside of the project for `dvc.lock` and the note, as they are now: nothing
+    /// of them is kept.
+    pub(super) fn outside_outputs(&mut self, stage: &Stage) -> Result<Vec<LockedPath>> {
+        let project = self.store.project()?.to_owned();
+        let entry = self.lockfiles.entry(stage).cloned().unwrap_or_default();
+        let mut locked = Vec::new();
+        for output in &stage.outside_outs {
+            let path = stage.written(&output.path);
+            let before = entry.out(path);
+            if is_url(&output.path) {
+                locked.extend(before.cloned());
+                continue;
+            }
+            let hash = self
+                .cache
+                .digest(&project.join(&output.path))?
+                .map(|digest| {
+                    let before = before.and_then(|before| before.hash.as_ref());
+                    let format = kept_format(before, &digest).unwrap_or(self.format);
+                    LockedHash {
+                        format,
+                        md5: digest.md5(format),
+                        size: Some(digest.size()),
+                        nfiles: digest.nfiles(),
+                        isexec: digest.isexec(),
+                    }
+                });
+            self.note_outside(stage, output, hash.as_ref());
+            locked.push(LockedPath {
+                path: path.to_owned(),
+                hash,
+                ..LockedPath::default()
+            });
+        }
+        Ok(locked)
+    }
+
+    /// Tells the note what an output outside of the project is.
+    pub(super) fn note_outside(
+        &mut self,
+        stage: &Stage,
+        output: &Output,
+        hash: Option<&LockedHash>,
+    ) {
+        if let (OutputKind::Out, Some(hash)) = (output.kind, hash) {
+            let note = NoteOutput {
+                md5: Some(hash.md5.clone()),
+                sha256: None,
+                size: hash.size,
+                nfiles: hash.nfiles,
+                cache: false,
+                data_source: false,
+            };
+            self.outs.insert(stage.noted(&output.path), note);
+        }
     }
 
     /// Hashes captured files; returns those whose bytes are not known yet, as files with their md5 names.

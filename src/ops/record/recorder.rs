@@ -376,6 +376,7 @@ impl Recording {
                 ..LockedPath::default()
             });
         }
+        entry.outs.extend(self.outside_outputs(&facts.stage)?);
         for file in capture.files {
             self.file(batch, &file.path, file.file, &mut changes)?;
         }

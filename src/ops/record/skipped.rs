@@ -30,6 +30,16 @@ impl Recording {
             let locked = entry.and_then(|entry| entry.out(written)?.hash.clone());
             self.skip_output(batch, output, locked.as_ref(), &mut changes)?;
         }
+        let locked = self
+            .lockfiles
+            .entry(&facts.stage)
+            .cloned()
+            .unwrap_or_default();
+        for output in &facts.stage.outside_outs {
+            let written = facts.stage.written(&output.path);
+            let hash = locked.out(written).and_then(|out| out.hash.as_ref());
+            self.note_outside(&facts.stage, output, hash);
+        }
         if !changes.is_empty() {
             self.tree = batch.tree(self.tree, &changes)?;
         }

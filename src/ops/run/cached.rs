@@ -120,7 +120,7 @@ pub fn restore(
     restorer.check_out(outputs, events)?;
     let project = restorer.store.project()?;
     let mut locked = Vec::new();
-    for output in &stage.outs {
+    for output in stage.all_outs() {
         let digest = restorer.cache.digest(&project.join(&output.path))?;
         let expected = outputs.iter().find(|(other, _)| other.path == output.path);
         let is_it = digest.as_ref().is_some_and(|digest| {

@@ -37,6 +37,7 @@ pub fn check(
         let name = pipeline.shown(stage);
         let is_optional = stage.frozen || allow_missing;
         outside::check_addresses(inputs, stage, allow_missing)?;
+        outside::check_outputs(pipeline, stage)?;
         let is_path = |dep: &&String| !paths::is_url(dep);
         for dep in stage.deps.iter().filter(is_path).filter(|_| !is_optional) {
             if pipeline.writer_of(dep).is_none()

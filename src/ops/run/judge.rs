@@ -249,7 +249,7 @@ pub fn fed_by<'s>(stage: &'s Stage, writers: &[&'s Stage]) -> Option<(&'s Stage,
     let meet = |a: &str, b: &str| paths::is_within(a, b) || paths::is_within(b, a);
     writers.iter().find_map(|writer| {
         let mut inputs = stage.inputs();
-        let path = inputs.find(|input| writer.outs.iter().any(|out| meet(input, &out.path)))?;
+        let path = inputs.find(|input| writer.all_outs().any(|out| meet(input, &out.path)))?;
         Some((*writer, path))
     })
 }

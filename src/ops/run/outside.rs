@@ -97,15 +97,34 @@ pub fn cannot_look(address: &str, stage: &str) -> Error {
     .hint("'--allow-missing' takes it as unchanged, and a stage with 'frozen: true' is not run")
 }
 
-/// Refuses what a stage reads by a path that leads out of the repository: from a worktree of its own
+/// Refuses outputs that nobody here can keep: cached ones outside of the project, as DVC 3 does when the
+/// stage has run, and those at addresses.
+pub fn check_outputs(pipeline: &Pipeline, stage: &Stage) -> Result<()> {
+    for out in stage.outside_outs.iter().filter(|_| !stage.frozen) {
+        let (path, name) = (stage.written(&out.path), pipeline.shown(stage));
+        let what = format!("output '{path}' of stage '{name}'");
+        if paths::is_url(&out.path) {
+            return Err(Error::refused(format!(
+                "{what} is at an address, which is not looked at here"
+            )));
+        }
+        if out.cache {
+            let what = format!("{what} lies outside of the project and cannot be cached");
+            return Err(Error::refused(what).hint("say 'cache: false' of it"));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what a stage reads or writes by a path that leads out of the repository: from a worktree of its own
 /// it leads elsewhere.
 pub fn check_bound(store: &Store, pipeline: &Pipeline, stages: &[&Stage]) -> Result<()> {
     for stage in stages.iter().filter(|stage| !stage.frozen) {
-        let mut bound = stage.bound_inputs();
+        let mut bound = stage.bound_paths();
         if let Some(path) = bound.find(|path| store.is_elsewhere(path)) {
             let (written, name) = (stage.written(path), pipeline.shown(stage));
             return Err(Error::refused(format!(
-                "'{written}', which stage '{name}' reads, leads out of the repository: from a worktree of its own it leads elsewhere"
+                "'{written}' of stage '{name}' leads out of the repository: from a worktree of its own it leads elsewhere"
             ))
             .hint("write it as an absolute path, or run without '--temp'"));
         }

@@ -10,6 +10,7 @@ use crate::event::{Event, Events, RunMode};
 use crate::id::ObjectId;
 use crate::lockfile::{LockedHash, Lockfiles};
 use crate::ops::reported;
+use crate::pipeline::paths::is_url;
 use crate::pipeline::{Output, OutputKind, Stage};
 use crate::store::Store;
 use crate::store::cache::Cache;
@@ -149,6 +150,9 @@ impl Restorer<'_> {
         for step in &steps {
             self.carry_out(step)?;
         }
+        if !is_restored {
+            self.outside_outputs(stage, events)?;
+        }
         for output in &stage.outs {
             let path = project.join(&output.path);
             self.cache.unprotect(&path)?;
@@ -156,6 +160,35 @@ impl Restorer<'_> {
                 fs_err::create_dir_all(folder)
                     .context(|| format!("cannot make the folder of output '{}'", output.path))?;
             }
+        }
+        Ok(())
+    }
+
+    /// Removes outputs outside of the project that the stage makes anew, as DVC does. What 'dvc.lock' does
+    /// not know of them goes to the cache first: no undo reaches out there.
+    fn outside_outputs(&self, stage: &Stage, events: &mut dyn Events) -> Result<()> {
+        let entry = self.inputs.lockfiles.entry(stage);
+        let made_anew = stage.outside_outs.iter().filter(|out| !out.persist);
+        for output in made_anew.filter(|out| !is_url(&out.path)) {
+            let path = Path::new(&output.path);
+            let Some(digest) = self.cache.digest(path)? else {
+                continue;
+            };
+            let written = stage.written(&output.path);
+            let locked = entry.and_then(|entry| entry.out(written)?.hash.as_ref());
+            if locked.is_none_or(|hash| digest.md5(hash.format) != hash.md5) {
+                self.cache.save(path, &digest, self.format)?;
+                events.emit(Event::Status(format!(
+                    "'{written}' was not what 'dvc.lock' records; it is in the cache as {}",
+                    digest.md5(self.format)
+                )));
+            }
+            let stat = fs_err::symlink_metadata(path);
+            let removed = match stat.is_ok_and(|stat| stat.is_dir()) {
+                true => fs_err::remove_dir_all(path),
+                false => fs_err::remove_file(path),
+            };
+            removed.context(|| format!("cannot remove output '{written}'"))?;
         }
         Ok(())
     }

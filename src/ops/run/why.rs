@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::lockfile::Lockfiles;
 use crate::ops::record::StageFacts;
-use crate::pipeline::Stage;
+use crate::pipeline::{Output, Stage, paths};
 use crate::reason::{self, Always, Difference, Reason};
 use crate::store::cache::Cache;
 use std::path::{Path, PathBuf};
@@ -29,10 +29,11 @@ pub fn reasons(
     if let Some(always) = always(stage) {
         return Ok(vec![Reason::Always(always)]);
     }
-    let outs = stage.outs.iter();
-    let paths: Vec<PathBuf> = outs.map(|out| project.join(&out.path)).collect();
-    cache.read_ahead(&paths);
-    for output in &stage.outs {
+    let looked_at = |output: &&Output| !paths::is_url(&output.path);
+    let outs: Vec<&Output> = stage.all_outs().filter(looked_at).collect();
+    let places: Vec<PathBuf> = (outs.iter()).map(|out| project.join(&out.path)).collect();
+    cache.read_ahead(&places);
+    for output in outs {
         let path = stage.written(&output.path);
         let locked = old.out(path).and_then(|out| out.hash.as_ref());
         let difference = match (locked, cache.digest(&project.join(&output.path))?) {
@@ -58,7 +59,8 @@ fn always(stage: &Stage) -> Option<Always> {
         Some(Always::Checkpoint)
     } else if stage.always_changed {
         Some(Always::Declared)
-    } else if stage.deps.is_empty() && stage.params.is_empty() && stage.outs.is_empty() {
+    } else if stage.deps.is_empty() && stage.params.is_empty() && stage.all_outs().next().is_none()
+    {
         Some(Always::Unbound)
     } else {
         None

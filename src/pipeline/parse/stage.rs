@@ -107,9 +107,13 @@ pub(super) fn read(
         stage.live = Some(live);
         outs.extend(written);
     }
+    // those in the project first, see [`Stage::all_outs`]
+    let is_elsewhere = |path: &str| paths::is_outside(path) || paths::is_url(path);
+    outs.sort_by_key(|(out, _)| is_elsewhere(&out.path));
     let spots = outs.iter().map(|(_, node)| Spot::of(file, node));
     place.outs = spots.collect();
-    stage.outs = outs.into_iter().map(|(out, _)| out).collect();
+    let outs = outs.into_iter().map(|(out, _)| out);
+    (stage.outside_outs, stage.outs) = outs.partition(|out| is_elsewhere(&out.path));
     stage.spellings = paths.spellings;
     let mut deps = std::mem::take(&mut stage.deps);
     deps.sort_by(|a, b| stage.written(a).cmp(stage.written(b)));

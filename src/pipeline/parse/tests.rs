@@ -302,7 +302,7 @@ fn names_the_place_the_key_and_the_choice() {
 }
 
 #[test]
-fn addresses_are_for_dependencies() {
+fn addresses_are_for_dependencies_and_outputs() {
     let pipeline = parsed(&with("deps: ['s3://b/x', 'ds://cats', 'HTTPS://y/z', in]"));
     assert_eq!(
         pipeline.stages[0].deps,
@@ -310,10 +310,14 @@ fn addresses_are_for_dependencies() {
     );
     let message = said(&with("deps: ['remote://r/x']"));
     assert!(message.contains("is in a remote that DVC's config does not have"));
-    let error = refused(&with("outs: ['s3://b/x']"));
+    // whether anybody can keep such an output is for the run to say
+    let pipeline = parsed(&with("outs: ['s3://b/x', out]"));
+    assert_eq!(pipeline.stages[0].outs[0].path, "out");
+    assert_eq!(pipeline.stages[0].outside_outs[0].path, "s3://b/x");
+    let error = refused(&with("wdir: s3://b/x"));
     let message = error.to_string();
     assert!(
-        message.starts_with("path 's3://b/x' in 'outs' of stage 'train' is a URL"),
+        message.starts_with("path 's3://b/x' in 'wdir' of stage 'train' is a URL"),
         "{message}"
     );
     assert!(message.contains("('dvc.yaml', line "), "{message}");
