@@ -83,6 +83,7 @@ complete -c git-exp -n "__fish_git_exp_using_subcommand stage; and __fish_seen_s
 complete -c git-exp -n "__fish_git_exp_using_subcommand run" -s n -l name -d 'Name a new experiment or a fork' -r
 complete -c git-exp -n "__fish_git_exp_using_subcommand run" -s S -l set-param -d 'Set a param before the run: \'[<file>:]<key>=<value>\' (can be repeated)' -r
 complete -c git-exp -n "__fish_git_exp_using_subcommand run" -s M -l message -d 'Use this as the message of the checkpoints' -r
+complete -c git-exp -n "__fish_git_exp_using_subcommand run" -s j -l jobs -d 'Run up to this many stages at the same time (1 if not given)' -r
 complete -c git-exp -n "__fish_git_exp_using_subcommand run" -s r -l rev -d 'Go on from this checkpoint, or start at this commit, instead of the workspace; with \'--temp\'' -r
 complete -c git-exp -n "__fish_git_exp_using_subcommand run" -s C -l copy-paths -d 'Take this file or folder along, which neither git nor the cache has; with \'--temp\' (can be repeated)' -r -F
 complete -c git-exp -n "__fish_git_exp_using_subcommand run" -s f -l force -d 'Run stages that did not change too, and replace an experiment of the same name'
@@ -108,6 +109,7 @@ complete -c git-exp -n "__fish_git_exp_using_subcommand run" -l version -d 'Prin
 complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -s n -l name -d 'Name the fork, if it is one' -r
 complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -s S -l set-param -d 'Set a param before the run: \'[<file>:]<key>=<value>\' (can be repeated)' -r
 complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -s M -l message -d 'Use this as the message of the checkpoints' -r
+complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -s j -l jobs -d 'Run up to this many stages at the same time (1 if not given)' -r
 complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -s f -l force -d 'Replace unsaved code and params too, after saving them for \'git exp undo\'; run stages that did not change too; replace an experiment of the same name'
 complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -s s -l single-item -d 'Run the named stages only, not what they depend on'
 complete -c git-exp -n "__fish_git_exp_using_subcommand resume" -l downstream -d 'Run the named stages and all that depend on them'

@@ -40,6 +40,8 @@ pub enum Event {
     },
     /// One command line of a stage starts.
     CommandStarts {
+        /// The stage's name, where it runs beside others.
+        stage: Option<String>,
         /// As in `dvc.yaml`.
         line: String,
     },

@@ -39,6 +39,15 @@ impl Capture {
         }
     }
 
+    /// Returns how many bytes of it are in memory.
+    pub fn in_memory(&self) -> u64 {
+        let sizes = self.contents().map(|content| match content {
+            Content::Bytes(bytes) | Content::Link(bytes) => bytes.len() as u64,
+            Content::Unchanged | Content::Copy { .. } => 0,
+        });
+        sizes.sum()
+    }
+
     fn contents(&self) -> impl Iterator<Item = &Content> {
         let outputs = self.outputs.iter().flat_map(|output| {
             let (file, files) = match &output.content {

@@ -92,9 +92,8 @@ pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
 impl Args {
     /// Returns what the run has to know of what was typed here.
     fn words(self) -> impl Iterator<Item = OsString> {
-        let force = self.force.then_some("--force");
+        let force = self.force.then(|| "--force".to_owned());
         let flags = force.into_iter().chain(self.visiting.words());
-        let flags = flags.map(str::to_owned).collect::<Vec<_>>().into_iter();
         let with = |option: &'static str| move |value: String| format!("{option}={value}");
         flags
             .chain(self.name.into_iter().map(with("--name")))

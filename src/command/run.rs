@@ -9,7 +9,7 @@ use crate::id::{ObjectId, short};
 use crate::ops;
 use crate::ops::run::{self, Isolation, Options, Report};
 use crate::store::Store;
-use crate::ui::out::Out;
+use crate::ui::out::{Out, labels};
 use crate::ui::{diff, reasons, shell};
 use std::path::PathBuf;
 
@@ -211,7 +211,14 @@ pub(super) fn say(out: &Out, event: Event) {
             out,
             &format!("Running stage '{stage}' if stage '{writer}' changes '{path}':"),
         ),
-        Event::CommandStarts { line: command } => line(out, &format!("> {command}")),
+        Event::CommandStarts {
+            stage: None,
+            line: command,
+        } => line(out, &format!("> {command}")),
+        Event::CommandStarts {
+            stage: Some(stage),
+            line: command,
+        } => line(out, &format!("{}> {command}", labels(&stage)[0])),
         Event::StageSkipped {
             stage,
             frozen: false,

@@ -199,10 +199,11 @@ fn word(state: &State) -> &'static str {
 }
 
 fn stage(place: &Place) -> String {
-    place
-        .stage
-        .as_ref()
-        .map_or_else(String::new, |stage| format!(", stage '{stage}'"))
+    match &place.stages[..] {
+        [] => String::new(),
+        [stage] => format!(", stage '{stage}'"),
+        stages => format!(", stages '{}'", stages.join("', '")),
+    }
 }
 
 fn escape(text: &str) -> String {
@@ -266,7 +267,7 @@ mod tests {
             worktree: worktree.into(),
             here,
             pid: 4242,
-            stage: Some("train".to_owned()),
+            stages: vec!["train".to_owned()],
             seconds: 7200,
         }
     }

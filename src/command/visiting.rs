@@ -42,6 +42,21 @@ pub struct Visiting {
     /// When a stage fails, go on with all others, and exit with 0
     #[arg(long)]
     ignore_errors: bool,
+    /// Run up to this many stages at the same time (1 if not given)
+    ///
+    /// A stage starts when those that it reads from are over. Each line that it prints comes whole, with the
+    /// name of the stage in front; it reads nothing from the terminal. A stage with checkpoints runs alone, after those
+    /// before it and with the terminal to itself: a checkpoint is one state of the workspace. What is recorded is the same
+    /// whatever the number. When a stage fails, no further one starts; those that run beside it are waited for,
+    /// and recorded if they end well.
+    #[arg(
+        short,
+        long,
+        value_name = "n",
+        value_parser = clap::value_parser!(u16).range(1..),
+        conflicts_with = "interactive"
+    )]
+    jobs: Option<u16>,
     /// Ask before each stage that is to run
     #[arg(short, long)]
     interactive: bool,
@@ -69,6 +84,8 @@ impl Visiting {
                 (_, true) => OnFailure::Ignore,
                 _ => OnFailure::Stop,
             },
+            jobs: self.jobs.map_or(1, usize::from),
+            labels: Some(out::labels),
             ask: self.interactive.then_some(ask as fn(&str) -> Result<bool>),
             dry: self.dry,
             ..Options::default()
@@ -76,7 +93,7 @@ impl Visiting {
     }
 
     /// Returns what was typed, to hand it to another program.
-    pub fn words(&self) -> impl Iterator<Item = &'static str> {
+    pub fn words(&self) -> impl Iterator<Item = String> + use<> {
         let flags = [
             (self.single_item, "--single-item"),
             (self.downstream, "--downstream"),
@@ -92,9 +109,9 @@ impl Visiting {
             (self.interactive, "--interactive"),
             (self.dry, "--dry"),
         ];
-        flags
-            .into_iter()
-            .filter_map(|(is_set, word)| is_set.then_some(word))
+        let flags = flags.into_iter().filter(|(is_set, _)| *is_set);
+        let jobs = self.jobs.map(|jobs| format!("--jobs={jobs}"));
+        flags.map(|(_, word)| word.to_owned()).chain(jobs)
     }
 
     fn reach(&self) -> Reach {

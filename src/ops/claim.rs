@@ -7,7 +7,7 @@ use crate::event::Events;
 use crate::experiment::{ExperimentName, experiment_ref};
 use crate::store::Store;
 use crate::store::lock::RunLock;
-use crate::store::state::{Process, ResumePoint, Running};
+use crate::store::state::{Process, ResumePoint, Running, StageCommand};
 
 /// Takes this worktree's run lock for an operation called `doing` (`apply`), and finishes what a
 /// kill cut off, captured checkpoints included. Refused while a run, or the training of a run that
@@ -19,15 +19,16 @@ pub fn claim(store: &Store, doing: &str, events: &mut dyn Events) -> Result<RunL
         return Err(taken(doing, record));
     };
     if let Some(run) = &record
-        && let Some(child) = &run.child
-        && child.is_alive()
+        && let alive = run.alive()
+        && !alive.is_empty()
     {
         return Err(Error::refused(format!(
-            "cannot {doing}: the runner of '{}' died, but its training goes on (process {})",
-            run.name, child.pid
+            "cannot {doing}: the runner of '{}' died, but its training goes on ({})",
+            run.name,
+            numbered(&alive)
         ))
         .hint("git exp resume --attach")
-        .hint(format!("kill {}", child.pid)));
+        .hint(format!("kill {}", numbers(&alive, " "))));
     }
     finish_killed(store, record, events)?;
     sweep(store, events);
@@ -71,18 +72,31 @@ fn catch_up(store: &Store, run: &Running) -> Result<()> {
     }))
 }
 
-/// Takes this worktree's run lock to go on with training whose runner died. Refused where there is none.
-pub fn claim_orphan(store: &Store) -> Result<(RunLock, Running, Process)> {
+/// Returns processes in words.
+pub fn numbered(processes: &[&Process]) -> String {
+    let s = if processes.len() == 1 { "" } else { "es" };
+    format!("process{s} {}", numbers(processes, ", "))
+}
+
+/// Returns the numbers of processes.
+pub fn numbers(processes: &[&Process], between: &str) -> String {
+    let numbers: Vec<String> = processes.iter().map(|it| it.pid.to_string()).collect();
+    numbers.join(between)
+}
+
+/// Takes this worktree's run lock to go on with training whose runner died, with what of it lives.
+/// Refused where nothing does.
+pub fn claim_orphan(store: &Store) -> Result<(RunLock, Running)> {
     let lock = RunLock::try_take(store)?;
     let record = store.run_record()?;
     let Some(lock) = lock else {
         return Err(taken("attach", record));
     };
-    let orphan = record.and_then(|run| {
-        let child = run.child.clone().filter(Process::is_alive)?;
-        Some((run, child))
+    let orphan = record.map(|mut run| {
+        run.commands.retain(StageCommand::is_alive);
+        run
     });
-    let Some((run, child)) = orphan else {
+    let Some(run) = orphan.filter(|run| !run.commands.is_empty()) else {
         let error = Error::missing(
             "nothing to attach to: no training of a killed run goes on in this worktree",
         );
@@ -96,7 +110,7 @@ pub fn claim_orphan(store: &Store) -> Result<(RunLock, Running, Process)> {
     store.clear_stale_locks()?;
     store.recover()?;
     catch_up(store, &run)?;
-    Ok((lock, run, child))
+    Ok((lock, run))
 }
 
 fn taken(doing: &str, record: Option<Running>) -> Error {

@@ -1,10 +1,10 @@
 //! What runs printed: which log an experiment has, and which ones nobody can ask for any more.
 
 use super::run::Report;
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::event::RunStart;
 use crate::id::ObjectId;
-use crate::runner::relay::Relay;
+use crate::runner::relay::{Relay, Streams};
 use crate::store::Store;
 use crate::store::output_log::OutputLog;
 use crate::store::state::Running;
@@ -76,30 +76,49 @@ pub struct RunLog {
     log: OutputLog,
     first_line: String,
     is_wanted: bool,
+    labels: bool,
     relay: OnceCell<Option<Relay>>,
 }
 
 impl RunLog {
-    /// Prepares the log of a run that adds to the experiment with this `Exp-Id`.
-    pub(super) fn new(store: &Store, id: &str, start: &RunStart) -> Self {
+    /// Prepares the log of a run that adds to the experiment with this `Exp-Id`. Those who will ask for
+    /// labels have them without a log, too.
+    pub(super) fn new(store: &Store, id: &str, start: &RunStart, labels: bool) -> Self {
         RunLog {
             log: store.output_log(id),
             first_line: format!("{start}\n"),
             is_wanted: store.settings().log,
+            labels,
             relay: OnceCell::new(),
         }
     }
 
     /// Has all that is printed from here on in the log, if that can be.
     pub(super) fn open(&self) {
-        self.relay.get_or_init(|| {
-            if !self.is_wanted {
-                return None;
-            }
+        self.relay();
+    }
+
+    /// Makes a way for what a stage prints beside others: whole lines, each behind the label of its stream.
+    pub(super) fn labelled(&self, labels: [String; 2]) -> Result<Streams> {
+        let doing = || "cannot lead on what a stage prints".to_owned();
+        let relay = self.relay().ok_or_else(|| Error::io(doing()))?;
+        relay.labelled(labels).context(doing)
+    }
+
+    fn relay(&self) -> Option<&Relay> {
+        let logged = || {
             let mut writer = self.log.append().ok()?;
             writer.write(self.first_line.as_bytes()).ok()?;
-            Relay::start(&self.log)
-        });
+            Relay::start(Some(&self.log))
+        };
+        let labelled = || Relay::start(None).or_else(Relay::without_process);
+        let start = || match (self.is_wanted, self.labels) {
+            (true, false) => logged(),
+            (true, true) => logged().or_else(labelled),
+            (false, true) => labelled(),
+            (false, false) => None,
+        };
+        self.relay.get_or_init(start).as_ref()
     }
 
     /// Ends it with what failed, and lets an experiment that had to take another name in mid-run have
@@ -109,6 +128,9 @@ impl RunLog {
             return;
         };
         relay.finish();
+        if !self.is_wanted {
+            return;
+        }
         if let Some(failure) = &report.failure
             && let Ok(mut writer) = self.log.append()
         {

@@ -101,9 +101,7 @@ mod tests {
             experiment_id: String::new(),
             baseline: store.head().unwrap().commit.unwrap(),
             pid: 77,
-            stage: None,
-            line: 0,
-            child: None,
+            commands: Vec::new(),
             started: 0,
         };
         store.set_run_record(Some(&record)).unwrap();

@@ -5,7 +5,7 @@
 //! has moved on. Whether the same ref grows or a fork starts is for the run to decide.
 
 use super::apply::apply_resolved;
-use super::claim::claim;
+use super::claim::{claim, numbered};
 use super::run::{self, Options};
 use crate::error::{Error, Result};
 use crate::event::Events;
@@ -130,10 +130,10 @@ fn check(
         let name = experiment.name.as_str();
         let is_it = |run: &&Running| run.name == name && run.baseline == experiment.baseline;
         if let Some(run) = store.orphans()?.iter().find(is_it) {
-            let process = run.child.as_ref().map_or(run.pid, |child| child.pid);
+            let processes = numbered(&run.alive());
             let worktree = run.worktree.display();
             return Err(Error::refused(format!(
-                "the runner of '{name}' in '{worktree}' died, but its training goes on (process {process})"
+                "the runner of '{name}' in '{worktree}' died, but its training goes on ({processes})"
             ))
             .hint(format!("cd {worktree} && git exp resume --attach"))
             .hint(format!("git exp resume {name}~1 makes a fork")));

@@ -79,8 +79,8 @@ pub struct Place {
     pub here: bool,
     /// The process.
     pub pid: u32,
-    /// The stage.
-    pub stage: Option<String>,
+    /// The stage; more than one where they run beside each other, none before the first one.
+    pub stages: Vec<String>,
     /// How long the run has been going, in seconds.
     pub seconds: i64,
 }
@@ -98,7 +98,7 @@ pub fn status(store: &Store) -> Result<Report> {
         worktree: record.worktree.clone(),
         here: record.worktree == store.worktree(),
         pid,
-        stage: record.stage.clone(),
+        stages: record.stages(),
         seconds: now.saturating_sub(record.started).max(0),
     };
     let mut alive: Vec<(&Running, State)> = running
@@ -106,8 +106,8 @@ pub fn status(store: &Store) -> Result<Report> {
         .map(|record| (record, State::Running(place(record, record.pid))))
         .collect();
     for record in &orphans {
-        if let Some(child) = &record.child {
-            alive.push((record, State::Orphaned(place(record, child.pid))));
+        if let [process, ..] = record.alive()[..] {
+            alive.push((record, State::Orphaned(place(record, process.pid))));
         }
     }
 
@@ -205,7 +205,7 @@ fn describe(
 mod tests {
     use super::*;
     use crate::store::lock::RunLock;
-    use crate::store::state::Process;
+    use crate::store::state::{Process, StageCommand};
     use crate::store::testing::Sandbox;
 
     /// Makes an experiment of one commit, with a note if `note` is not empty.
@@ -230,9 +230,11 @@ mod tests {
             name: name.to_owned(),
             baseline,
             pid: 77,
-            stage: Some("train".to_owned()),
-            line: 0,
-            child: Process::describe(std::process::id()),
+            commands: vec![StageCommand {
+                stage: "train".to_owned(),
+                line: 0,
+                process: Process::describe(std::process::id()),
+            }],
             started: store.now() - 5,
         }
     }
@@ -310,7 +312,7 @@ mod tests {
             worktree: store.worktree().to_owned(),
             here: true,
             pid,
-            stage: Some("train".to_owned()),
+            stages: vec!["train".to_owned()],
             seconds: 5,
         };
         let running = ("fresh".to_owned(), State::Running(place(77)));

@@ -4,7 +4,6 @@ use super::claim;
 use crate::error::Result;
 use crate::event::{Event, Events};
 use crate::store::Store;
-use crate::store::state::Process;
 use crate::store::temporary::Temporary;
 
 /// Finishes and removes the temporary worktrees of killed runs. One whose training lives on stays,
@@ -28,8 +27,7 @@ fn finish(left: Temporary, events: &mut dyn Events) -> Result<()> {
     if left.is_whole() {
         let own = left.open()?;
         let record = own.run_record()?;
-        let child = record.as_ref().and_then(|run| run.child.as_ref());
-        if child.is_some_and(Process::is_alive) {
+        if record.as_ref().is_some_and(|run| !run.alive().is_empty()) {
             return Ok(());
         }
         claim::finish_killed(&own, record, events)?;

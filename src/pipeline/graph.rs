@@ -1,8 +1,9 @@
 //! Which stage reads what which stage writes, and the order that follows.
 
+use super::Pipeline;
 use super::paths::{ancestors, is_within};
 use super::stage::Stage;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
 /// The outputs of a pipeline by path: stage and output, as positions in their lists.
@@ -58,6 +59,23 @@ pub(super) fn dependencies(stages: &[Stage]) -> Vec<Vec<usize>> {
             found
         })
         .collect()
+}
+
+impl Pipeline {
+    /// For each of `stages` those of them that it reads from, as positions among them.
+    pub fn dependencies_among(&self, stages: &[&Stage]) -> Vec<Vec<usize>> {
+        let addresses = stages.iter().map(|stage| stage.address());
+        let positions: HashMap<String, usize> = addresses.zip(0..).collect();
+        let known = self.stages.iter().map(Stage::address);
+        let known: Vec<Option<usize>> = known.map(|it| positions.get(&it).copied()).collect();
+        let mut found = vec![Vec::new(); stages.len()];
+        for (at, edges) in known.iter().zip(dependencies(&self.stages)) {
+            if let Some(at) = at {
+                found[*at] = edges.iter().filter_map(|&edge| known[edge]).collect();
+            }
+        }
+        found
+    }
 }
 
 /// What a walk found.

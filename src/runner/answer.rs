@@ -205,14 +205,13 @@ impl<R: Recorder> Runner<'_, R> {
         now: SystemTime,
         capture: &mut Capture,
     ) -> Result<()> {
-        let outputs = &run.stage.outs;
         self.look_at_reports(run, now);
         capture.reported = self.reports.reported();
-        self.capturer.outputs(outputs, now, capture)?;
-        for path in self.reports.captured(run.stage) {
+        self.capturer.outputs(&run.stage.outs, now, capture)?;
+        for path in self.reports.captured(run.claimed) {
             let tree_path = run.folder.join(&path);
             self.capturer
-                .report(&path, &tree_path, outputs, now, capture)?;
+                .report(&path, &tree_path, run.claimed, now, capture)?;
         }
         for path in written {
             let captured = self.capturer.path(run.worktree, path, &mut capture.bytes)?;

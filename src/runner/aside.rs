@@ -124,7 +124,7 @@ impl<R: Recorder> Runner<'_, R> {
     /// Lists all that belongs to a checkpoint, but for the logs that training writes to at all times.
     fn belongings(&mut self, run: &StageRun<'_>) -> Vec<PathBuf> {
         let outputs = run.stage.outs.iter().map(|output| output.path.clone());
-        let all = outputs.chain(self.reports.captured(run.stage));
+        let all = outputs.chain(self.reports.captured(run.claimed));
         all.map(|path| run.root.join(path)).collect()
     }
 
@@ -144,7 +144,7 @@ impl<R: Recorder> Runner<'_, R> {
             };
             *latest = (*latest).max(moment.unwrap_or(i128::MIN));
         }
-        for path in self.reports.captured(run.stage) {
+        for path in self.reports.captured(run.claimed) {
             let moment = look(run, &path)?;
             found.reports = found.reports.max(moment.unwrap_or(i128::MIN));
         }
@@ -303,6 +303,8 @@ mod tests {
             stop_on_error: false,
             temporary: false,
             // Called in the middle of a capture, with what was written.
+            claimed: &[],
+            beside: None,
             classify: &|path| {
                 if path == Path::new("log") {
                     write_later_than(&model, moment);

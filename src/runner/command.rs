@@ -1,9 +1,11 @@
 //! A stage's command lines as processes: shell, folder, environment.
 
 use super::children::Attended;
+use super::relay::Streams;
 use crate::pipeline::{Command, Stage};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
+use std::process::Stdio;
 
 /// Variables that would lead a child's git into the wrong repository.
 const NOT_FOR_CHILDREN: [&str; 4] = [
@@ -26,11 +28,14 @@ pub fn lines(command: &Command) -> Vec<&str> {
 }
 
 /// Starts one line by the user's shell (`$SHELL`, else `/bin/sh`) in the stage's folder, as DVC does.
+///
+/// With `streams` it prints there and reads nothing: no two can read one terminal.
 pub fn start(
     line: &str,
     stage: &Stage,
     root: &Path,
     environment: &[(String, OsString)],
+    streams: Option<&Streams>,
 ) -> std::io::Result<Attended> {
     let shell = std::env::var_os("SHELL")
         .filter(|shell| !shell.is_empty())
@@ -49,6 +54,12 @@ pub fn start(
         .envs(environment.iter().map(|(name, value)| (name, value)));
     for name in NOT_FOR_CHILDREN {
         process.env_remove(name);
+    }
+    if let Some(streams) = streams {
+        process
+            .stdin(Stdio::null())
+            .stdout(streams.stdout.try_clone()?)
+            .stderr(streams.stderr.try_clone()?);
     }
     process.spawn().map(Attended::child)
 }

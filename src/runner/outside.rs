@@ -77,7 +77,7 @@ impl<R: Recorder> Runner<'_, R> {
         Ok(true)
     }
 
-    fn answer_all(&mut self, requests: &[PathBuf], refused: Option<&str>) {
+    pub(super) fn answer_all(&mut self, requests: &[PathBuf], refused: Option<&str>) {
         for request in requests {
             if let Err(error) = self.requests.answer(request, refused) {
                 self.events.emit(Event::Warning(error.chain()));

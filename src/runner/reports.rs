@@ -6,7 +6,7 @@
 
 use super::capture::nanos;
 use super::stat::FileStat;
-use crate::pipeline::{Pipeline, Reported, Stage, parse, paths};
+use crate::pipeline::{Output, Pipeline, Reported, parse, paths};
 use crate::store::sources::InWorkspace;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -93,8 +93,8 @@ impl Reports {
         self.all.clone()
     }
 
-    /// Returns what to capture beside the outputs of `stage`: reported paths, and the files that report.
-    pub fn captured(&mut self, stage: &Stage) -> Vec<String> {
+    /// Returns what to capture beside these outputs: reported paths, and the files that report.
+    pub fn captured(&mut self, outs: &[Output]) -> Vec<String> {
         let files = self.files.iter();
         let reporting = files
             .filter(|(path, known)| {
@@ -105,7 +105,7 @@ impl Reports {
         let all = all.into_iter();
         // An output is captured as one, whoever reports it.
         all.filter(|path| {
-            let mut outs = stage.outs.iter();
+            let mut outs = outs.iter();
             !outs.any(|out| paths::is_within(path, &out.path)) && self.admits(path)
         })
         .collect()
@@ -172,6 +172,7 @@ mod tests {
     )]
 
     use super::*;
+    use crate::pipeline::Stage;
     use crate::pipeline::template::Alone;
 
     struct Project {
@@ -205,7 +206,7 @@ mod tests {
 
         fn captured(&mut self) -> Vec<String> {
             let stage = self.stage.clone();
-            self.reports.captured(&stage)
+            self.reports.captured(&stage.outs)
         }
     }
 

@@ -1,6 +1,7 @@
 //! One stage from the first line of its command to the end of the last, answering signals meanwhile.
 
 use super::answer::{Signals, clear};
+use super::beside::Beside;
 use super::capture::Capturer;
 use super::children::{Attended, End, adopt_orphans};
 use super::command;
@@ -21,7 +22,6 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::Signal;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -73,6 +73,23 @@ pub struct StageRun<'a> {
     pub temporary: bool,
     /// What a written tracked file is to a checkpoint.
     pub classify: &'a dyn Fn(&Path) -> WrittenFile,
+    /// Outputs that no other stage's capture has anything of: its own, and those of stages beside it.
+    pub claimed: &'a [Output],
+    /// Where it runs beside others: what is its own then.
+    pub beside: Option<Beside>,
+}
+
+impl StageRun<'_> {
+    /// Returns how the stage ends if an output is not there after its last line.
+    pub(super) fn missing_output(&self) -> Option<StageEnd> {
+        let absent = |path: &str| fs_err::symlink_metadata(self.root.join(path)).is_err();
+        let is_needed = |out: &&Output| !out.checkpoint && !is_url(&out.path);
+        let mut outs = self.stage.all_outs().filter(is_needed);
+        let output = outs.find(|out| absent(&out.path))?;
+        Some(StageEnd::OutputMissing {
+            path: output.path.clone(),
+        })
+    }
 }
 
 /// What a written file in a folder of tracked files means.
@@ -162,9 +179,10 @@ impl<R: Recorder> Runner<'_, R> {
                 return Ok(StageEnd::Interrupted);
             }
             self.events.emit(Event::CommandStarts {
+                stage: None,
                 line: line.to_owned(),
             });
-            let started = command::start(line, run.stage, run.root, &run.environment)
+            let started = command::start(line, run.stage, run.root, &run.environment, None)
                 .context(|| format!("cannot start '{line}' of stage '{}'", run.stage.name))?;
             self.recorder
                 .process_started(&run.stage.address(), number, started.id());
@@ -183,30 +201,25 @@ impl<R: Recorder> Runner<'_, R> {
             }
         }
         self.answer(run, signals, true);
-        let absent = |path: &str| fs_err::symlink_metadata(run.root.join(path)).is_err();
-        let is_needed = |out: &&Output| !out.checkpoint && !is_url(&out.path);
-        if let Some(output) = run
-            .stage
-            .all_outs()
-            .filter(is_needed)
-            .find(|out| absent(&out.path))
-        {
-            return Ok(StageEnd::OutputMissing {
-                path: output.path.clone(),
-            });
+        if let Some(end) = run.missing_output() {
+            return Ok(end);
         }
-        self.capturer.let_settle(&run.stage.outs);
-        match self.capture(run) {
-            Ok(mut capture) => {
-                self.recorder.keep(&mut capture);
-                self.recorder.submit(capture);
-            }
-            Err(error) => {
-                self.events.emit(Event::Warning(error.chain()));
-                self.recorder.missed(&error.chain());
-            }
+        if let Some(mut capture) = self.last_capture(run) {
+            self.recorder.keep(&mut capture);
+            self.recorder.submit(capture);
         }
         Ok(StageEnd::Finished)
+    }
+
+    /// Captures what a stage has left that ended well; `None`, told, if that cannot be.
+    pub(super) fn last_capture(&mut self, run: &StageRun<'_>) -> Option<Capture> {
+        self.capturer.let_settle(&run.stage.outs);
+        let captured = self.capture(run);
+        if let Err(error) = &captured {
+            self.events.emit(Event::Warning(error.chain()));
+            self.recorder.missed(&error.chain());
+        }
+        captured.ok()
     }
 
     /// Goes on with a stage whose command runs already, started by a runner that was killed.
@@ -236,11 +249,7 @@ impl<R: Recorder> Runner<'_, R> {
     ) -> Result<Ended> {
         let mut forward_at: Option<(Instant, i32)> = None;
         loop {
-            let lost = self.recorder.reports(self.events);
-            if lost.is_some() {
-                self.capturer.forget();
-                self.writes.again();
-            }
+            let lost = self.take_reports();
             signals.watch.drain();
             let missed = self.answer(run, signals, false);
             let missed = missed.or_else(|| self.follow_steps(run, signals));
@@ -277,14 +286,20 @@ impl<R: Recorder> Runner<'_, R> {
                 process.send(Signal::from_named_raw(number).unwrap_or(Signal::TERM));
                 forward_at = None;
             }
-            self.poll(signals, &process, forward_at.map(|(at, _)| at))?;
+            self.poll(signals, &[&process], forward_at.map(|(at, _)| at))?;
             if signals.is_due() {
                 self.writes.watch();
             }
         }
     }
 
-    fn poll(&self, signals: &Signals, process: &Attended, until: Option<Instant>) -> Result<()> {
+    /// Waits until something may have happened: to a process, to the workspace, to us.
+    pub(super) fn poll(
+        &self,
+        signals: &Signals,
+        processes: &[&Attended],
+        until: Option<Instant>,
+    ) -> Result<()> {
         let interrupts = self.interrupts.fd();
         let mut fds = vec![
             PollFd::new(&interrupts, PollFlags::IN),
@@ -292,10 +307,11 @@ impl<R: Recorder> Runner<'_, R> {
         ];
         let watched = signals.watch.fd();
         fds.extend(watched.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
-        let ended = process.ended.as_ref().map(|fd| fd.as_fd());
-        fds.extend(ended.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
-        let polling = (watched.is_none() && signals.watch_at.is_none() || ended.is_none())
-            .then_some(POLL_INTERVAL);
+        let ended = processes.iter().filter_map(|it| it.ended.as_ref());
+        fds.extend(ended.map(|fd| PollFd::new(fd, PollFlags::IN)));
+        let is_blind = processes.iter().any(|it| it.ended.is_none());
+        let polling =
+            (watched.is_none() && signals.watch_at.is_none() || is_blind).then_some(POLL_INTERVAL);
         let until = until
             .into_iter()
             .chain(signals.watch_at)

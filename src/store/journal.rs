@@ -169,6 +169,12 @@ impl Journal {
             .context(|| "cannot clear the journal of the run".to_owned())
     }
 
+    /// Returns what an entry says.
+    pub fn read(&self, number: u64, kind: EntryKind) -> Result<Vec<u8>> {
+        let bytes = fs_err::read(self.dir.join(name(number, kind)));
+        bytes.context(|| "cannot read the journal of the run".to_owned())
+    }
+
     /// Returns the entries in their order.
     pub fn entries(&self) -> Result<Vec<Entry>> {
         let doing = || "cannot read the journal of a run".to_owned();

@@ -104,7 +104,7 @@ impl Store {
             .run_records()?
             .into_iter()
             .filter_map(|(_, record, held)| (!held).then_some(record))
-            .filter(|record| record.child.as_ref().is_some_and(|child| child.is_alive()))
+            .filter(|record| !record.alive().is_empty())
             .collect())
     }
 
@@ -164,7 +164,7 @@ fn is_held(path: &Path) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::state::Process;
+    use crate::store::state::{Process, StageCommand};
     use crate::store::testing::Sandbox;
 
     /// A process that another test forks right now shares our descriptors until it executes.
@@ -237,9 +237,11 @@ mod tests {
             experiment_id: String::new(),
             baseline,
             pid: std::process::id(),
-            stage: None,
-            line: 0,
-            child: Process::describe(std::process::id()),
+            commands: vec![StageCommand {
+                stage: "train".to_owned(),
+                line: 0,
+                process: Process::describe(std::process::id()),
+            }],
             started: 0,
         };
         assert!(main.running().unwrap().is_empty());

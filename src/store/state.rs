@@ -48,14 +48,48 @@ pub struct Running {
     pub baseline: ObjectId,
     /// The runner's process id.
     pub pid: u32,
-    /// The stage that runs, once one was started.
-    pub stage: Option<String>,
-    /// Which line of its command, counted from 0.
-    pub line: usize,
-    /// The command's process.
-    pub child: Option<Process>,
+    /// What it has started last: one command, or those of stages that run beside each other.
+    pub commands: Vec<StageCommand>,
     /// When the run started, in seconds since the epoch.
     pub started: i64,
+}
+
+/// A command of a stage that a run has started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageCommand {
+    /// The stage.
+    pub stage: String,
+    /// Which line of its command, counted from 0.
+    pub line: usize,
+    /// Its process; `None` if it was gone before anybody could look.
+    pub process: Option<Process>,
+}
+
+impl StageCommand {
+    /// Whether its process still lives.
+    pub fn is_alive(&self) -> bool {
+        self.process.as_ref().is_some_and(Process::is_alive)
+    }
+}
+
+impl Running {
+    /// Returns the processes of its commands that still live.
+    pub fn alive(&self) -> Vec<&Process> {
+        let alive = self.commands.iter().filter(|command| command.is_alive());
+        alive
+            .filter_map(|command| command.process.as_ref())
+            .collect()
+    }
+
+    /// Returns the stages of the commands that still live; between two of them, the last one.
+    pub fn stages(&self) -> Vec<String> {
+        let alive = self.commands.iter().filter(|command| command.is_alive());
+        let alive: Vec<String> = alive.map(|command| command.stage.clone()).collect();
+        match (alive.is_empty(), self.commands.last()) {
+            (true, Some(last)) => vec![last.stage.clone()],
+            _ => alive,
+        }
+    }
 }
 
 /// A process, told apart from a later one with the same id.
@@ -195,36 +229,68 @@ fn resume_point(value: &Value) -> Option<ResumePoint> {
     })
 }
 
+/// The first command stands in the record itself, where there was only one once; others stand beside it.
 fn run_value(record: &Running) -> Value {
-    let child = record.child.as_ref();
+    let (first, beside) = match record.commands.split_first() {
+        Some((first, beside)) => (Some(first), beside),
+        None => (None, &[][..]),
+    };
     json!({
         "worktree": path_text(&record.worktree),
         "name": record.name,
         "id": record.experiment_id,
         "baseline": record.baseline.to_string(),
         "pid": record.pid,
-        "stage": record.stage,
-        "line": record.line,
-        "child": child.map(|child| json!({
-            "pid": child.pid,
-            "start": child.start,
-            "boot": child.boot,
-        })),
+        "stage": first.map(|first| &first.stage),
+        "line": first.map_or(0, |first| first.line),
+        "child": first.map(process_value),
+        "beside": beside.iter().map(|command| json!({
+            "stage": command.stage,
+            "line": command.line,
+            "child": process_value(command),
+        })).collect::<Vec<_>>(),
         "started": record.started,
     })
 }
 
+fn process_value(command: &StageCommand) -> Value {
+    let process = command.process.as_ref();
+    process.map_or(Value::Null, |process| {
+        json!({
+            "pid": process.pid,
+            "start": process.start,
+            "boot": process.boot,
+        })
+    })
+}
+
 fn run_record(value: &Value) -> Option<Running> {
-    let child = value.get("child").filter(|child| !child.is_null());
+    let mut commands = Vec::new();
+    if value.get("stage").is_some_and(|stage| !stage.is_null()) {
+        commands.push(stage_command(value)?);
+    }
+    // An earlier version knows of none.
+    let beside = value.get("beside").and_then(Value::as_array);
+    for value in beside.into_iter().flatten() {
+        commands.push(stage_command(value)?);
+    }
     Some(Running {
         worktree: text_path(&text(value, "worktree")?),
         name: text(value, "name")?,
         experiment_id: text(value, "id").unwrap_or_default(),
         baseline: id(value, "baseline")?,
         pid: number(value, "pid")?,
-        stage: text(value, "stage"),
+        commands,
+        started: value.get("started")?.as_i64()?,
+    })
+}
+
+fn stage_command(value: &Value) -> Option<StageCommand> {
+    let child = value.get("child").filter(|child| !child.is_null());
+    Some(StageCommand {
+        stage: text(value, "stage")?,
         line: usize::try_from(value.get("line")?.as_u64()?).ok()?,
-        child: match child {
+        process: match child {
             None => None,
             Some(child) => Some(Process {
                 pid: number(child, "pid")?,
@@ -232,7 +298,6 @@ fn run_record(value: &Value) -> Option<Running> {
                 boot: text(child, "boot")?,
             }),
         },
-        started: value.get("started")?.as_i64()?,
     })
 }
 
@@ -311,9 +376,11 @@ mod tests {
             experiment_id: "0123456789abcdef0123456789abcdef".to_owned(),
             baseline: id_of('b'),
             pid: 12,
-            stage: Some("train".to_owned()),
-            line: 1,
-            child: Process::describe(std::process::id()),
+            commands: vec![StageCommand {
+                stage: "train".to_owned(),
+                line: 1,
+                process: Process::describe(std::process::id()),
+            }],
             started: 1_112_911_993,
         }
     }
@@ -322,14 +389,17 @@ mod tests {
     fn a_run_record_reads_back() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(RUN);
-        for record in [
-            record(),
-            Running {
-                stage: None,
-                child: None,
+        let gone = StageCommand {
+            stage: "prep".to_owned(),
+            line: 0,
+            process: None,
+        };
+        let beside = [record().commands, vec![gone]].concat();
+        for commands in [record().commands, beside, Vec::new()] {
+            let record = Running {
+                commands,
                 ..record()
-            },
-        ] {
+            };
             write(&path, Some(run_value(&record))).unwrap();
             assert_eq!(read_run_record(dir.path()).unwrap(), Some(record));
         }

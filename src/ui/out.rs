@@ -144,6 +144,19 @@ impl Out {
     }
 }
 
+/// Returns what goes before each line that a stage prints beside others, on either stream.
+pub fn labels(stage: &str) -> [String; 2] {
+    let label = |colour| {
+        format!(
+            "{}{}",
+            Role::of_label(stage).paint(stage, colour),
+            Role::Faint.paint(" | ", colour)
+        )
+    };
+    let out = Out::default();
+    [label(out.colour()), label(out.colour_of_status())]
+}
+
 /// Asks a question on standard error; the answer comes from standard input, whose end means no.
 pub fn confirm(question: &str) -> Result<bool> {
     let mut answer = String::new();

@@ -23,6 +23,8 @@ pub enum Role {
     Metric,
     /// What is less important than its surroundings.
     Faint,
+    /// One of the labels that tell whose line it is.
+    Label(u8),
     /// `fatal:` and `error:`.
     Error,
     /// `warning:`.
@@ -45,10 +47,23 @@ impl Role {
             Role::Param => plain.blue(),
             Role::Metric => plain.magenta(),
             Role::Faint => plain.dimmed(),
+            Role::Label(0) => plain.cyan(),
+            Role::Label(1) => plain.yellow(),
+            Role::Label(2) => plain.green(),
+            Role::Label(3) => plain.magenta(),
+            Role::Label(_) => plain.blue(),
             Role::Error => plain.red().bold(),
             Role::Warning => plain.yellow().bold(),
             Role::Hint => plain.yellow(),
         }
+    }
+
+    /// Returns the role of a label: the same for the same text.
+    pub fn of_label(label: &str) -> Self {
+        let sum = label
+            .bytes()
+            .fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
+        Role::Label(sum % 5)
     }
 
     /// Returns `text` in this role's colour if `colour` allows it, else as it is.

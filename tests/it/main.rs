@@ -36,6 +36,7 @@ mod interop;
 mod interop_show;
 mod interrupts;
 mod isolated;
+mod jobs;
 mod killed;
 mod layers;
 mod layout;

@@ -14,6 +14,7 @@ mod recorder;
 mod recover;
 mod settle;
 mod skipped;
+mod turns;
 mod unread;
 
 pub use commit::free_name;
@@ -21,3 +22,4 @@ pub use plan::pipeline_of;
 pub use queue::{OnProcess, Queue};
 pub use recorder::{Experiment, Finish, Recorded, Recording, StageFacts};
 pub use recover::{Backlog, recover};
+pub use turns::Place;

@@ -3,6 +3,7 @@
 use super::job::{Job, Work};
 use super::recorder::{Finish, Recorded, Recording, StageFacts};
 use super::settle::SETTLE_AFTER;
+use super::turns::Turns;
 use super::unread::Unread;
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
@@ -52,10 +53,11 @@ pub struct Queue {
     on_process: OnProcess,
     journal: Journal,
     unread: Unread,
-    next_entry: u64,
+    pub(super) next_entry: u64,
     /// The stages that were skipped: they are written when a stage starts, and so is the plan, since
     /// before that there is nothing that a kill could cut off.
     skipped: Vec<(u64, Box<StageFacts>)>,
+    pub(super) turns: Turns,
 }
 
 /// The thread's work before there is a thread.
@@ -95,6 +97,7 @@ impl Queue {
             on_process,
             next_entry: 1,
             skipped: Vec::new(),
+            turns: Turns::default(),
         })
     }
 
@@ -116,26 +119,28 @@ impl Queue {
         self.start()?;
         for job in jobs {
             self.next_entry = self.next_entry.max(job.number.unwrap_or_default() + 1);
-            if let Work::Capture(capture) = &job.work {
-                self.count(capture);
-            }
-            self.send(job);
+            self.send_counted(job);
         }
         Ok(())
     }
 
     /// A stage starts.
     pub fn start_stage(&mut self, facts: StageFacts) -> Result<()> {
+        self.expect_stage()?;
+        let number = self.new_entry(|queue, number| queue.enter_stage(number, &facts));
+        let work = Work::Stage(Box::new(facts));
+        self.send(Job { number, work });
+        Ok(())
+    }
+
+    /// Makes ready for what a stage leaves.
+    pub(super) fn expect_stage(&mut self) -> Result<()> {
         if let Some(idle) = &self.idle {
             // Without a plan a kill loses what a failure of the disk would lose anyway.
             let _not_fatal = self.journal.write_plan(&idle.recording.plan());
         }
         self.start()?;
         self.write_skipped();
-        let number = self
-            .enter(|journal, number| journal.add(number, EntryKind::Stage, |out| facts.write(out)));
-        let work = Work::Stage(Box::new(facts));
-        self.send(Job { number, work });
         Ok(())
     }
 
@@ -144,11 +149,16 @@ impl Queue {
         let facts = Box::new(facts);
         let number = self.next_entry;
         self.next_entry += 1;
-        self.skipped.push((number, facts.clone()));
+        self.hold_skipped(number, facts.clone());
         self.send(Job {
             number: Some(number),
             work: Work::Skipped(facts),
         });
+    }
+
+    /// Remembers a stage that was skipped for the journal.
+    pub(super) fn hold_skipped(&mut self, number: u64, facts: Box<StageFacts>) {
+        self.skipped.push((number, facts));
     }
 
     /// Writes what the journal lacks; see the field.
@@ -198,11 +208,30 @@ impl Queue {
 
     /// Returns the number of a new entry of the journal; `None` if it cannot be written: then a kill
     /// loses what a failure of the disk would lose anyway.
-    fn enter(&mut self, write: impl FnOnce(&Journal, u64) -> Result<()>) -> Option<u64> {
+    fn new_entry(&mut self, write: impl FnOnce(&Self, u64) -> bool) -> Option<u64> {
         let number = self.next_entry;
-        write(&self.journal, number).ok()?;
-        self.next_entry += 1;
-        Some(number)
+        let is_written = write(self, number);
+        self.next_entry += u64::from(is_written);
+        is_written.then_some(number)
+    }
+
+    /// Writes down that a stage starts; whether that could be done.
+    pub(super) fn enter_stage(&self, number: u64, facts: &StageFacts) -> bool {
+        let write = |out: &mut BufWriter<fs_err::File>| facts.write(out);
+        self.journal.add(number, EntryKind::Stage, write).is_ok()
+    }
+
+    /// Writes down a capture; whether that could be done.
+    pub(super) fn enter_capture(&self, number: u64, capture: &Capture) -> bool {
+        let write = |out: &mut BufWriter<fs_err::File>| capture.write_manifest(out);
+        self.journal.add(number, EntryKind::Capture, write).is_ok()
+    }
+
+    /// Reads a capture that was written down.
+    pub(super) fn read_capture(&self, number: u64) -> Result<Capture> {
+        let mut capture = Capture::parse_manifest(&self.journal.read(number, EntryKind::Capture)?)?;
+        capture.number = Some(number);
+        Ok(capture)
     }
 
     fn count(&self, capture: &Capture) {
@@ -213,6 +242,15 @@ impl Queue {
         self.unread.add(capture.bytes, capture.output_files());
     }
 
+    /// Hands over a job that may be a capture.
+    pub(super) fn send_counted(&self, job: Job) {
+        if let Work::Capture(capture) = &job.work {
+            self.count(capture);
+        }
+        self.send(job);
+    }
+
+    /// Hands a job over; it is done when there is a thread.
     fn send(&self, job: Job) {
         if let Some(jobs) = &self.jobs {
             // The thread ends only with the channel or by a panic, which joining it reports.
@@ -233,11 +271,7 @@ impl Recorder for Queue {
     }
 
     fn keep(&mut self, capture: &mut Capture) {
-        capture.number = self.enter(|journal, number| {
-            journal.add(number, EntryKind::Capture, |out| {
-                capture.write_manifest(out)
-            })
-        });
+        capture.number = self.new_entry(|queue, number| queue.enter_capture(number, capture));
     }
 
     fn submit(&mut self, capture: Capture) {

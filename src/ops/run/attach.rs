@@ -3,25 +3,26 @@
 //! Code, params and the stage are those that the run started with: the killed run has left them in
 //! its plan and journal, whatever the workspace has by now. Nothing is started here. How the
 //! process ends only its parent could know, so what it writes after its last signal is not recorded,
-//! and neither are further lines and stages run: it may have failed.
+//! and neither are further lines and stages run: it may have failed. Stages that ran beside each other
+//! are attended together.
 
 use super::inputs::Inputs;
 use super::outcome::Outcome;
+use super::prepare::stage_run;
 use super::session::{self, Session};
-use super::stages::stage_run;
 use super::{Report, written_paths};
 use crate::error::{Context, Error, Result};
 use crate::event::{Event, Events};
-use crate::ops::claim::claim_orphan;
-use crate::ops::record::{Backlog, Recording};
+use crate::ops::claim::{claim_orphan, numbers};
+use crate::ops::record::{Backlog, Queue, Recording};
 use crate::pipeline::Stage;
 use crate::runner::children::Attended;
-use crate::runner::{Interrupts, StageEnd};
+use crate::runner::{Group, Interrupts, Runner, StageEnd, StageRun};
 use crate::store::Store;
 use crate::store::cache::Cache;
 use crate::store::capture_dir::CaptureDir;
 use crate::store::journal::Plan;
-use crate::store::state::Running;
+use crate::store::state::{Process, Running};
 
 /// Attends the process that a killed run of this worktree has left, until it ends.
 ///
@@ -29,26 +30,30 @@ use crate::store::state::Running;
 pub fn attach(store: &Store, events: &mut dyn Events) -> Result<Report> {
     store.check_identity()?;
     let project = store.project()?.to_owned();
-    let (_lock, record, process) = claim_orphan(store)?;
+    let (_lock, record) = claim_orphan(store)?;
     let unknown = || {
         Error::corrupt(format!(
             "cannot attach: what the killed run of '{}' has left is damaged",
             record.name
         ))
-        .hint(format!("kill {}", process.pid))
+        .hint(format!("kill {}", numbers(&record.alive(), " ")))
         .hint("git exp resume")
     };
     let cache = store.cache()?;
     let (folder, plan) = left_behind(store, &cache, &record)?.ok_or_else(unknown)?;
     let inputs = Inputs::of_plan(store, &plan)?;
-    let stages = &inputs.pipeline.stages;
-    let stage = record
-        .stage
-        .as_ref()
-        .and_then(|address| stages.iter().find(|stage| stage.address() == *address))
-        .ok_or_else(unknown)?;
+    let mut orphans = Vec::new();
+    for command in &record.commands {
+        let mut stages = inputs.pipeline.stages.iter();
+        let stage = stages.find(|stage| stage.address() == command.stage);
+        orphans.push(Orphan {
+            stage: stage.ok_or_else(unknown)?,
+            line: command.line,
+            process: command.process.clone().ok_or_else(unknown)?,
+        });
+    }
     let backlog = Backlog::read(store, &folder, &plan, events)?;
-    if !backlog.describes(stage) {
+    if !orphans.iter().all(|orphan| backlog.describes(orphan.stage)) {
         return Err(unknown());
     }
     let recording = Recording::of_plan(store, &cache, &folder, &plan)?;
@@ -72,26 +77,81 @@ pub fn attach(store: &Store, events: &mut dyn Events) -> Result<Report> {
     ready.writes.watch();
     ready.writes.add_changed(since);
     ready.queue.take_over(backlog)?;
-    events.emit(Event::Attached {
-        name: plan.name.clone(),
-        stage: inputs.pipeline.shown(stage),
-        pid: process.pid,
-    });
+    for orphan in &orphans {
+        events.emit(Event::Attached {
+            name: plan.name.clone(),
+            stage: inputs.pipeline.shown(orphan.stage),
+            pid: orphan.process.pid,
+        });
+    }
     session.play(ready, events, |runner, classify| {
-        let run = stage_run(store, &project, stage, classify);
-        let end = runner.take_over(&run, Attended::foreign(process));
-        let is_unknown = matches!(end, Ok(StageEnd::Unknown));
-        let mut outcome = Outcome::default();
-        outcome.take_or_fail(&inputs.pipeline.shown(stage), end);
-        if is_unknown {
-            runner.events.emit(Event::Status(
-                "what training wrote after its last signal is in the workspace only".to_owned(),
-            ));
-            say_what_is_left(&mut outcome, stage, record.line, &plan.stages);
-        }
+        let run = |stage| stage_run(store, &project, stage, classify);
+        let mut outcome = match &orphans[..] {
+            [orphan] => {
+                let process = Attended::foreign(orphan.process.clone());
+                let end = runner.take_over(&run(orphan.stage), process);
+                let is_unknown = matches!(end, Ok(StageEnd::Unknown));
+                let mut outcome = Outcome::default();
+                outcome.take_or_fail(&inputs.pipeline.shown(orphan.stage), end);
+                if is_unknown {
+                    runner.events.emit(Event::Status(
+                        "what training wrote after its last signal is in the workspace only"
+                            .to_owned(),
+                    ));
+                    say_what_is_left(&mut outcome, orphan, &plan.stages);
+                }
+                outcome
+            }
+            orphans => {
+                let runs = orphans.iter().map(|orphan| {
+                    let process = Attended::foreign(orphan.process.clone());
+                    (run(orphan.stage), process)
+                });
+                let shown = |orphan: &Orphan<'_>| inputs.pipeline.shown(orphan.stage);
+                let names: Vec<String> = orphans.iter().map(shown).collect();
+                attend_all(runner, runs.collect(), &names)
+            }
+        };
         outcome.interrupted_by(runner.interrupts.signal());
         outcome
     })
+}
+
+/// A command whose runner was killed.
+struct Orphan<'p> {
+    stage: &'p Stage,
+    line: usize,
+    process: Process,
+}
+
+/// Waits until all commands have ended, of stages that a killed run had started beside each other.
+fn attend_all(
+    runner: &mut Runner<'_, Queue>,
+    runs: Vec<(StageRun<'_>, Attended)>,
+    names: &[String],
+) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut group = Group::default();
+    let attend = || -> Result<()> {
+        for (key, (run, process)) in runs.into_iter().enumerate() {
+            runner.join(&mut group, key, run, process)?;
+        }
+        while runner.next_end(&mut group)?.is_some() {}
+        Ok(())
+    };
+    match attend() {
+        Ok(()) => outcome.take_or_fail("", Ok(StageEnd::Unknown)),
+        Err(error) => outcome.take_or_fail("", Err(error)),
+    }
+    if let (Some(failure), None) = (&mut outcome.failure, outcome.finish.status) {
+        failure.message = format!(
+            "stages '{}' have ended, and how is not known: the run that started them was killed",
+            names.join("', '")
+        );
+        let again = "'git exp run' runs them again";
+        failure.hints.push(again.to_owned());
+    }
+    outcome
 }
 
 /// Returns the folder of the killed run, locked, and its plan.
@@ -112,12 +172,13 @@ fn left_behind(
 }
 
 /// Adds to a failure what has not run and what to type next.
-fn say_what_is_left(outcome: &mut Outcome, stage: &Stage, line: usize, stages: &[String]) {
+fn say_what_is_left(outcome: &mut Outcome, orphan: &Orphan<'_>, stages: &[String]) {
     let Some(failure) = &mut outcome.failure else {
         return;
     };
+    let stage = orphan.stage;
     let lines = stage.cmd.lines();
-    let left = lines.get(line + 1..).unwrap_or_default();
+    let left = lines.get(orphan.line + 1..).unwrap_or_default();
     if !left.is_empty() {
         let message = format!("; its command goes on with '{}'", left.join("', '"));
         failure.message.push_str(&message);

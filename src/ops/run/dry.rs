@@ -140,6 +140,7 @@ pub fn say_all(pipeline: &Pipeline, stages: &[&Stage], events: &mut dyn Events) 
 fn say_commands(stage: &Stage, events: &mut dyn Events) {
     for line in stage.cmd.lines() {
         events.emit(Event::CommandStarts {
+            stage: None,
             line: line.to_owned(),
         });
     }

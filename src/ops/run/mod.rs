@@ -2,7 +2,9 @@
 //!
 //! Everything is checked before anything is changed: the pipeline, the params, the name, the inputs.
 
+mod alone;
 mod attach;
+mod beside;
 mod cached;
 mod carried;
 mod changes;
@@ -19,10 +21,12 @@ mod options;
 mod origin;
 mod outcome;
 mod outside;
+mod prepare;
 mod report;
 mod restore;
 mod session;
 mod stages;
+mod tally;
 mod unsaved;
 mod why;
 
@@ -45,7 +49,7 @@ use crate::store::Store;
 use crate::store::durable;
 use crate::store::objects::Batch;
 use crate::store::scan::{PathSet, Scanner};
-use crate::store::state::{Process, ResumePoint, Running};
+use crate::store::state::{Process, ResumePoint, Running, StageCommand};
 use carried::Before;
 use data::Data;
 use dry::Dry;
@@ -194,7 +198,7 @@ fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Res
         from: origin.from,
         loads,
     };
-    let log = RunLog::new(store, &origin.experiment.id, &start);
+    let log = RunLog::new(store, &origin.experiment.id, &start, options.jobs > 1);
     events.emit(Event::RunStarts(start));
     let data_outs = std::mem::take(&mut data.outs);
     data.carry_out(&cache, &project, events)?;
@@ -364,25 +368,23 @@ fn record_process(store: &Store, origin: &Origin) -> OnProcess {
         experiment_id: origin.experiment.id.clone(),
         baseline: origin.experiment.baseline,
         pid: std::process::id(),
-        stage: None,
-        line: 0,
-        child: None,
+        commands: Vec::new(),
         started: store.now(),
     };
     let store = store.clone();
     Box::new(move |stage: &str, line: usize, pid: u32| {
         // The name may have changed meanwhile: see the recorder's lost compare-and-swap.
-        let now = store
+        let mut now = store
             .run_record()
             .ok()
             .flatten()
             .unwrap_or_else(|| record.clone());
-        let now = Running {
-            stage: Some(stage.to_owned()),
+        now.commands.retain(StageCommand::is_alive);
+        now.commands.push(StageCommand {
+            stage: stage.to_owned(),
             line,
-            child: Process::describe(pid),
-            ..now
-        };
+            process: Process::describe(pid),
+        });
         // Only 'status' and the search for orphans read it; training must not fail for it.
         let _not_fatal = store.set_run_record(Some(&now));
     })

@@ -30,6 +30,10 @@ pub struct Options {
     pub pull: bool,
     /// What a stage that fails means for the others.
     pub on_failure: OnFailure,
+    /// `--jobs`: how many stages run beside each other at most; one after the other if it is not more than 1.
+    pub jobs: usize,
+    /// Returns the labels of what the stage of this name prints beside others, to either stream.
+    pub labels: Option<fn(&str) -> [String; 2]>,
     /// `--interactive`: asked with the name of each stage that is to run.
     pub ask: Option<fn(&str) -> Result<bool>>,
     /// `-M`.

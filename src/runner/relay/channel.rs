@@ -1,5 +1,6 @@
 //! One stream of output: the end that programs write to, and the end that is read.
 
+use super::lines::Lines;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl, fstat};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
@@ -27,6 +28,16 @@ impl Channel {
                 (read.into(), write.into())
             }
         };
+        Channel::of(read, write)
+    }
+
+    /// Makes a stream that is a pipe, whatever it leads to.
+    pub fn pipe() -> Result<Self> {
+        let (read, write) = std::io::pipe()?;
+        Channel::of(read.into(), write.into())
+    }
+
+    fn of(read: OwnedFd, write: OwnedFd) -> Result<Self> {
         fcntl_setfl(&read, fcntl_getfl(&read)? | OFlags::NONBLOCK)?;
         Ok(Channel { read, write })
     }
@@ -39,31 +50,70 @@ pub fn are_one(a: &OwnedFd, b: &OwnedFd) -> bool {
 }
 
 /// Gives the terminal behind `master` the size of `target`.
-pub fn resize(master: impl AsFd, target: impl AsFd) {
+fn resize(master: impl AsFd, target: impl AsFd) {
     if let Ok(size) = tcgetwinsize(target) {
         let _not_a_terminal = tcsetwinsize(master, size);
     }
 }
 
-/// Copies what can be read now to `target`, and shows it to `see`. Returns whether there was anything;
-/// `None` when nobody can write any more. A target that is gone takes nothing, which is no error.
-pub fn copy_out(
-    read: impl AsFd,
-    target: impl AsFd,
-    buffer: &mut [u8],
-    see: &mut dyn FnMut(&[u8]),
-) -> Option<bool> {
-    loop {
-        let count = match rustix::io::read(&read, &mut *buffer) {
-            // A pseudo-terminal ends with an error.
-            Ok(0) | Err(Errno::IO) => return None,
-            Ok(count) => count,
-            Err(Errno::INTR) => continue,
-            Err(_) => return Some(false),
-        };
-        see(&buffer[..count]);
-        write_all(&target, &buffer[..count]);
-        return Some(true);
+/// An end that is read, and where that goes.
+pub struct Source {
+    /// Reads do not wait.
+    pub end: OwnedFd,
+    target: OwnedFd,
+    /// How lines are told from those of others; nothing is changed without.
+    lines: Option<Lines>,
+}
+
+impl Source {
+    /// Copies from `end` to `target` as it is.
+    pub fn plain(end: OwnedFd, target: OwnedFd) -> Self {
+        let lines = None;
+        Source { end, target, lines }
+    }
+
+    /// Copies whole lines, each behind `label`.
+    pub fn labelled(end: OwnedFd, target: OwnedFd, label: Vec<u8>) -> Self {
+        let lines = Some(Lines::new(label));
+        Source { end, target, lines }
+    }
+
+    /// Gives the terminal behind it, if it is one, the size of its target.
+    pub fn resize(&self) {
+        resize(&self.end, &self.target);
+    }
+
+    /// Copies what can be read now, and shows it to `see`. Returns whether there was anything; `None`
+    /// when nobody can write any more. A target that is gone takes nothing, which is no error.
+    pub fn copy(&mut self, buffer: &mut [u8], see: &mut dyn FnMut(&[u8])) -> Option<bool> {
+        loop {
+            let count = match rustix::io::read(&self.end, &mut *buffer) {
+                // A pseudo-terminal ends with an error.
+                Ok(0) | Err(Errno::IO) => {
+                    if let Some(lines) = &mut self.lines {
+                        let rest = lines.end();
+                        see(&rest);
+                        write_all(&self.target, &rest);
+                    }
+                    return None;
+                }
+                Ok(count) => count,
+                Err(Errno::INTR) => continue,
+                Err(_) => return Some(false),
+            };
+            match &mut self.lines {
+                None => {
+                    see(&buffer[..count]);
+                    write_all(&self.target, &buffer[..count]);
+                }
+                Some(lines) => {
+                    let ended = lines.take(&buffer[..count]);
+                    see(&ended);
+                    write_all(&self.target, &ended);
+                }
+            }
+            return Some(true);
+        }
     }
 }
 
