@@ -30,8 +30,6 @@ pub struct Group<'r> {
     signals: Option<Signals>,
     /// When which signal is forwarded.
     forward_at: Option<(Instant, i32)>,
-    /// Why all are being killed: a checkpoint could not be saved.
-    stopped: Option<String>,
     has_warned: bool,
 }
 
@@ -41,6 +39,8 @@ struct AtWork<'r> {
     line: String,
     number: usize,
     process: Attended,
+    /// Why it is being killed: a record failed.
+    stopped: Option<String>,
 }
 
 /// A stage that has ended.
@@ -112,6 +112,7 @@ impl<R: Recorder> Runner<'_, R> {
             line: String::new(),
             number: 0,
             process,
+            stopped: None,
         });
         Ok(())
     }
@@ -157,6 +158,7 @@ impl<R: Recorder> Runner<'_, R> {
             run,
             number,
             process,
+            stopped: None,
         });
         Ok(None)
     }
@@ -193,7 +195,9 @@ impl<R: Recorder> Runner<'_, R> {
                 && group.at_work.iter().any(|it| it.run.stop_on_error)
             {
                 kill_all(group);
-                group.stopped = Some(reason);
+                for it in &mut group.at_work {
+                    it.stopped = Some(reason.clone());
+                }
             }
             self.hear(group);
             if let Some(ended) = self.look_for_end(group)? {
@@ -253,21 +257,15 @@ impl<R: Recorder> Runner<'_, R> {
             // It may have died of a signal that came to both of us just now.
             self.hear(group);
             let it = group.at_work.remove(at);
-            let status = match end {
-                _ if group.stopped.is_some() => {
-                    let reason = group.stopped.clone().unwrap_or_default();
-                    let end = StageEnd::Stopped { reason };
-                    return Ok(Some(EndedBeside::badly(it.key, Ok(end))));
-                }
-                End::Unknown => {
-                    return Ok(Some(EndedBeside::badly(it.key, Ok(StageEnd::Unknown))));
-                }
-                End::Exited(status) => status,
+            let ended = |end| Ok(Some(EndedBeside::badly(it.key, Ok(end))));
+            let status = match (it.stopped, end) {
+                (Some(reason), _) => return ended(StageEnd::Stopped { reason }),
+                (None, End::Unknown) => return ended(StageEnd::Unknown),
+                (None, End::Exited(status)) => status,
             };
             if !status.success() {
                 let line = it.line;
-                let end = StageEnd::Failed { line, status };
-                return Ok(Some(EndedBeside::badly(it.key, Ok(end))));
+                return ended(StageEnd::Failed { line, status });
             }
             match self.start_line(group, it.key, it.run, it.number + 1) {
                 Ok(None) => {}

@@ -665,3 +665,100 @@ fn what_waits_for_long_is_recorded_whole() {
     }
     repo.check();
 }
+
+/// Two stages that print before and after the test lets them go on.
+fn printing() -> TestRepo {
+    let repo = project(&[("a", &[]), ("b", &[])]);
+    for name in ["a", "b"] {
+        repo.stage_does(
+            name,
+            "echo before; printf half; await go; echo ' and half'; echo after",
+        );
+    }
+    repo
+}
+
+#[track_caller]
+fn has_printed(said: &str) {
+    for name in ["a", "b"] {
+        for line in ["before", "half and half", "after"] {
+            let line = format!("{name} | {line}");
+            assert!(
+                said.lines().any(|printed| printed == line),
+                "{line}: {said}"
+            );
+        }
+    }
+}
+
+#[test]
+fn lines_arrive_if_the_relay_is_killed() {
+    let repo = printing();
+    let mut running = repo.start_exp("run -j 2 -n calm");
+    running.wait_for(" | before", 2);
+    let relay = crate::log::relay(&repo).unwrap();
+    kill_process(relay, Signal::KILL).unwrap();
+    std::fs::write(repo.beside_path("go"), "").unwrap();
+    let (code, said) = running.end();
+    assert_eq!(code, 0, "{said}");
+    // What it had of a line is gone with it.
+    for name in ["a", "b"] {
+        assert!(said.contains(&format!("\n{name} | after\n")), "{said}");
+    }
+    repo.check();
+}
+
+#[test]
+fn lines_arrive_without_a_relay() {
+    let repo = printing();
+    // The program alone: there is no other of its build beside it.
+    let ours = env!("CARGO_BIN_EXE_git-exp-run");
+    let alone = repo.beside_path("git-exp-run");
+    if std::fs::hard_link(ours, &alone).is_err() {
+        std::fs::copy(ours, &alone).unwrap();
+    }
+    std::fs::write(repo.beside_path("go"), "").unwrap();
+    let mut running = repo.start_program(&format!("{} -j 2 -n calm", alone.display()));
+    let (code, said) = running.end();
+    assert_eq!(code, 0, "{said}");
+    has_printed(&said);
+    assert_eq!(repo.locked(), ["a", "b"]);
+    repo.check();
+}
+
+#[test]
+fn in_a_worktree_of_its_own_too() {
+    let repo = printing();
+    let go = repo.beside_path("go").display().to_string();
+    // Where the stages look for it: above that worktree.
+    repo.write(
+        "stage.sh",
+        repo.read("stage.sh").replace("../", &go.replace("go", "")),
+    );
+    std::fs::write(&go, "").unwrap();
+    let run = repo.exp("run --temp -j 2 -n calm").success();
+    has_printed(&run.text());
+    assert!(!repo.exists("a.txt"));
+    repo.exp("apply calm").success();
+    assert_eq!(repo.locked(), ["a", "b"]);
+    repo.check();
+}
+
+#[test]
+fn a_record_that_fails_ends_all_if_that_is_wanted() {
+    let repo = project(&[("a", &[]), ("b", &[]), ("c", &[]), ("d", &[])]);
+    repo.git("config exp.onError stop").success();
+    // The cache is away when 'a' has ended; nobody lets the others go on.
+    repo.stage_does(
+        "a",
+        "await b.begun; await c.begun; mv .dvc/cache/files ../away; : > .dvc/cache/files",
+    )
+    .stage_does("b", "await never")
+    .stage_does("c", "await never");
+    repo.sh("mkdir -p .dvc/cache/files").success();
+    let run = repo.exp("run -j 3 -n calm").code(1);
+    run.says("warning: stage 'b' was stopped: ")
+        .says("warning: stage 'c' was stopped: ")
+        .says("error: 2 stages failed");
+    assert!(!repo.beside_path("at/d").exists());
+}

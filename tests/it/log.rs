@@ -39,7 +39,7 @@ fn log(repo: &TestRepo, words: &str) -> String {
 }
 
 /// The process through which the run of this repository prints.
-fn relay(repo: &TestRepo) -> Option<Pid> {
+pub fn relay(repo: &TestRepo) -> Option<Pid> {
     let logs = format!(
         "--relay\0{}/",
         repo.root().join(".git/git-exp/logs").display()
