@@ -19,7 +19,8 @@ pub struct Attended {
 
 #[derive(Debug)]
 enum Process {
-    Child(Child),
+    /// With the line that its shell was given.
+    Child(Child, String),
     Foreign(state::Process),
 }
 
@@ -33,11 +34,11 @@ pub enum End {
 }
 
 impl Attended {
-    /// Takes over a child.
-    pub fn child(child: Child) -> Self {
+    /// Takes over a shell that we started with this line.
+    pub fn child(child: Child, line: &str) -> Self {
         let ended = pid_of(child.id()).and_then(end_descriptor);
         Attended {
-            process: Process::Child(child),
+            process: Process::Child(child, line.to_owned()),
             ended,
         }
     }
@@ -55,7 +56,7 @@ impl Attended {
     /// Returns the process id.
     pub fn id(&self) -> u32 {
         match &self.process {
-            Process::Child(child) => child.id(),
+            Process::Child(child, _) => child.id(),
             Process::Foreign(process) => process.pid,
         }
     }
@@ -68,7 +69,7 @@ impl Attended {
     /// Returns how the process ended, or `None` if it has not.
     pub fn try_wait(&mut self) -> Result<Option<End>> {
         match &mut self.process {
-            Process::Child(child) => Ok(child.try_wait()?.map(End::Exited)),
+            Process::Child(child, _) => Ok(child.try_wait()?.map(End::Exited)),
             Process::Foreign(process) => {
                 let is_alive = match &self.ended {
                     Some(ended) => !is_readable(ended)?,
@@ -81,13 +82,22 @@ impl Attended {
 
     /// Sends a signal to the process; to one that is foreign as the terminal would have: to all that it
     /// started, too. One that is gone already is no error.
+    ///
+    /// A shell that waits for what its line has started is passed by: some die of a signal at once, and
+    /// who waited for them would take that for the end.
     pub fn send(&self, signal: Signal) {
-        if let Process::Foreign(process) = &self.process {
-            if !process.is_alive() {
-                return;
+        match &self.process {
+            Process::Foreign(process) if !process.is_alive() => return,
+            Process::Foreign(process) => {
+                for id in descendants(process.pid) {
+                    send(id, signal);
+                }
             }
-            for id in descendants(process.pid) {
-                send(id, signal);
+            Process::Child(child, line) => {
+                let started = children(child.id());
+                if !started.is_empty() && is_shell_with(child.id(), line) {
+                    return started.into_iter().for_each(|id| send(id, signal));
+                }
             }
         }
         send(self.id(), signal);
@@ -96,7 +106,7 @@ impl Attended {
     /// Kills the process and all its descendants, of ours those included whose parents are gone.
     pub fn kill_tree(&self) {
         match &self.process {
-            Process::Child(_) => kill_descendants(std::process::id()),
+            Process::Child(..) => kill_descendants(std::process::id()),
             Process::Foreign(process) if process.is_alive() => kill_descendants(process.pid),
             Process::Foreign(_) => return,
         }
@@ -174,25 +184,32 @@ pub fn descendants(root: u32) -> Vec<u32> {
     let mut found = Vec::new();
     let mut parents = vec![root];
     while let Some(parent) = parents.pop() {
-        let Ok(tasks) = fs_err::read_dir(format!("/proc/{parent}/task")) else {
-            continue;
-        };
-        for task in tasks.flatten() {
-            let Ok(children) = fs_err::read_to_string(task.path().join("children")) else {
-                continue;
-            };
-            for child in children
-                .split_ascii_whitespace()
-                .filter_map(|id| id.parse().ok())
-            {
-                parents.push(child);
-                if !has_ended(child) {
-                    found.push(child);
-                }
+        for child in children(parent) {
+            parents.push(child);
+            if !has_ended(child) {
+                found.push(child);
             }
         }
     }
     found
+}
+
+/// Lists what a process has started itself, ended or not.
+fn children(parent: u32) -> Vec<u32> {
+    let tasks = fs_err::read_dir(format!("/proc/{parent}/task"));
+    let tasks = tasks.into_iter().flatten().flatten();
+    let lists = tasks.filter_map(|task| fs_err::read_to_string(task.path().join("children")).ok());
+    let ids = |list: String| -> Vec<u32> {
+        let ids = list.split_ascii_whitespace();
+        ids.filter_map(|id| id.parse().ok()).collect()
+    };
+    lists.flat_map(ids).collect()
+}
+
+/// Whether a process still is the shell that was given a line, and has not become what it says.
+fn is_shell_with(id: u32, line: &str) -> bool {
+    let words = fs_err::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+    words.ends_with(format!("\0-c\0{line}\0").as_bytes())
 }
 
 fn has_ended(id: u32) -> bool {

@@ -61,5 +61,6 @@ pub fn start(
             .stdout(streams.stdout.try_clone()?)
             .stderr(streams.stderr.try_clone()?);
     }
-    process.spawn().map(Attended::child)
+    let child = process.spawn()?;
+    Ok(Attended::child(child, line))
 }

@@ -137,6 +137,20 @@ fn training_that_ends_well_has_its_last_step_saved() {
 }
 
 #[test]
+fn a_shell_in_between_waits_for_training() {
+    let repo = project(GRACEFUL);
+    // No shell becomes the last command of such a line.
+    let line = "sh train.sh || exit $?";
+    repo.write("dvc.yaml", ONE_STAGE.replace("exec sh train.sh", line));
+    let mut running = repo.start_program("git-exp-run -n calm");
+    rests(&repo);
+    let (code, said) = running.signal(Signal::TERM).end();
+    assert_eq!(code, 143, "{said}");
+    assert_eq!(caught(&repo), "TERM\n");
+    ended_in_order(&repo, &mut running, &said, 3);
+}
+
+#[test]
 fn a_signal_to_git_reaches_training_once() {
     let repo = project(GRACEFUL);
     let mut running = repo.start_exp("run -n calm");
