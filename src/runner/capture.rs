@@ -5,7 +5,7 @@
 //! cache's file system. No hashing, no syncing, no git.
 
 use super::room;
-use super::stat::{FINE_GRAIN, FileStat, now};
+use super::stat::{self, FileStat};
 use crate::capture::{
     AsOf, Capture, CapturedContent, CapturedFile, CapturedOutput, CapturedPath, Content, IN_MEMORY,
 };
@@ -21,12 +21,7 @@ use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
-
-/// An output of so many bytes takes longer to hash than to wait until its stat tells it from later ones.
-const LARGE: u64 = 8 << 20;
-/// A folder that takes so many bytes itself, beyond the first block, has a hundred files or more.
-const MANY_FILES: u64 = 4097;
+use std::time::SystemTime;
 
 /// Remembers what each output looked like when it was last captured.
 #[derive(Debug)]
@@ -95,19 +90,10 @@ impl Capturer {
         Some(*seen.link() == link && seen.target == target)
     }
 
-    /// Waits until a capture of what the stage has left can be remembered, if it is large: twenty
-    /// milliseconds at most, which reading it once more would not be done in.
+    /// Waits a moment if that lets the next capture of large outputs be remembered.
     pub fn let_settle(&self, outputs: &[Output]) {
-        let now = nanos(now());
-        let is_young = |output: &Output| {
-            rustix::fs::stat(self.root.join(&output.path)).is_ok_and(|stat| {
-                let stat = FileStat::from_rustix(&stat);
-                let least = if stat.is_dir() { MANY_FILES } else { LARGE };
-                stat.size >= least && !stat.is_settled(now)
-            })
-        };
-        if self.trust_stat && outputs.iter().any(is_young) {
-            std::thread::sleep(FINE_GRAIN + Duration::from_millis(1));
+        if self.trust_stat {
+            stat::let_settle(outputs.iter().map(|output| self.root.join(&output.path)));
         }
     }
 
@@ -343,8 +329,12 @@ impl Seen {
     }
 
     /// Returns what the file is known by, if a write since would have changed that.
+    ///
+    /// One that nobody may write to is known by more than is looked at here, and may be an object of the
+    /// cache, whose hash is known.
     fn as_of(&self) -> Option<AsOf> {
-        self.settled.then(|| self.target.as_of())
+        let told = self.settled && self.target.mode & 0o222 != 0;
+        told.then(|| self.target.as_of())
     }
 
     fn link(&self) -> &FileStat {
@@ -624,6 +614,25 @@ mod tests {
             Project::new().capture("model.pt"),
             CapturedContent::Missing
         ));
+    }
+
+    #[test]
+    fn what_a_write_would_show_in_is_told() {
+        use std::os::unix::fs::PermissionsExt;
+        let mut project = Project::new();
+        project.write("model.pt", "one");
+        let as_of = |project: &mut Project| match project.capture("model.pt") {
+            CapturedContent::File(file) => file.as_of,
+            other => panic!("not a file: {other:?}"),
+        };
+        assert_eq!(as_of(&mut project).unwrap().size, 3);
+        let settled = std::mem::replace(&mut project.now, SystemTime::now());
+        project.write("model.pt", "two");
+        assert_eq!(as_of(&mut project), None);
+        project.now = settled;
+        let path = project.root.path().join("model.pt");
+        fs_err::set_permissions(path, PermissionsExt::from_mode(0o444)).unwrap();
+        assert_eq!(as_of(&mut project), None);
     }
 
     #[test]

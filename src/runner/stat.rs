@@ -4,7 +4,9 @@
 //! is only trusted if it was already older than the grain when the content was read: the rule git uses
 //! for its index ("racy git"), with ctime beside mtime, since mtime can be set at will.
 
+use super::capture::nanos;
 use crate::capture::AsOf;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 /// What tells one content of a file from another without reading it.
@@ -35,9 +37,29 @@ pub fn now() -> SystemTime {
 }
 
 /// How close to "now" a time stamp may be and still tell two writes apart on ordinary file systems.
-pub const FINE_GRAIN: Duration = Duration::from_millis(20);
+const FINE_GRAIN: Duration = Duration::from_millis(20);
 /// The same on file systems that store whole seconds (or two, as FAT does).
 const COARSE_GRAIN: Duration = Duration::from_secs(2);
+
+/// A file of so many bytes takes longer to hash than to wait for.
+const LARGE: u64 = 8 << 20;
+/// A folder that takes so many bytes itself, beyond its first block, has a hundred files or more.
+const MANY_FILES: u64 = 4097;
+
+/// Waits until what these files and folders look like tells their contents from all later ones, if one
+/// of them is large: twenty milliseconds, and to read it once more would take longer.
+pub fn let_settle(paths: impl Iterator<Item = PathBuf>) {
+    let now = nanos(now());
+    let mut stats =
+        paths.filter_map(|path| Some(FileStat::from_rustix(&rustix::fs::stat(path).ok()?)));
+    let is_young = |stat: FileStat| {
+        let least = if stat.is_dir() { MANY_FILES } else { LARGE };
+        stat.size >= least && !stat.is_settled(now)
+    };
+    if stats.any(is_young) {
+        std::thread::sleep(FINE_GRAIN + Duration::from_millis(1));
+    }
+}
 
 impl FileStat {
     /// Takes over what `lstat` or `fstat` said.
@@ -150,5 +172,15 @@ mod tests {
     fn a_clock_that_went_back_trusts_nothing() {
         let at = 100 * SECOND + 7;
         assert!(!stat(at, at).is_settled((at - 3600 * SECOND).into()));
+    }
+
+    #[test]
+    fn waits_for_large_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = ["none", "large"].map(|name| dir.path().join(name));
+        fs_err::write(&paths[1], vec![1; LARGE as usize]).unwrap();
+        let_settle(paths.iter().cloned());
+        let stat = FileStat::from_rustix(&rustix::fs::stat(&paths[1]).unwrap());
+        assert!(stat.is_settled(nanos(now())));
     }
 }
