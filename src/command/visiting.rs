@@ -30,6 +30,9 @@ pub struct Visiting {
     /// Run stages even if the run cache has what an earlier run of them with the same inputs wrote
     #[arg(long)]
     no_run_cache: bool,
+    /// Take the params as they are, though DVC's config wants them composed by Hydra
+    #[arg(long)]
+    no_hydra: bool,
     /// Do not run a stage because its data is missing, if nothing else changed
     #[arg(long)]
     allow_missing: bool,
@@ -76,6 +79,7 @@ impl Visiting {
             targets: targets.iter().map(target).collect(),
             reach: self.reach(),
             run_cache: !self.no_run_cache,
+            no_hydra: self.no_hydra,
             force_downstream: self.force_downstream,
             allow_missing: self.allow_missing,
             pull: self.pull,
@@ -102,6 +106,7 @@ impl Visiting {
             (self.recursive, "--recursive"),
             (self.force_downstream, "--force-downstream"),
             (self.no_run_cache, "--no-run-cache"),
+            (self.no_hydra, "--no-hydra"),
             (self.allow_missing, "--allow-missing"),
             (self.pull, "--pull"),
             (self.keep_going, "--keep-going"),

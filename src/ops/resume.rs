@@ -113,6 +113,7 @@ fn check(
     checkpoint: ObjectId,
     options: &Options,
 ) -> Result<Pipeline> {
+    options.check_hydra(store)?;
     if let Some(name) = &options.name {
         let name = ExperimentName::parse(name)?;
         let taken = store

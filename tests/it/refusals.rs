@@ -365,6 +365,30 @@ hint: sizes are bytes, or a number with k, m or g
 }
 
 #[test]
+fn params_that_hydra_would_compose() {
+    let repo = TestRepo::tutorial();
+    repo.epochs(1).exp("run -n calm").success();
+    repo.write(".dvc/config", "[hydra]\n    enabled = true\n");
+    for words in [
+        "run",
+        "run -S lr=1",
+        "run --temp",
+        "resume calm",
+        "run --dry",
+    ] {
+        refused(&repo, 128, words).stderr(str![[r#"
+fatal: DVC's config has Hydra compose the params ('hydra.enabled'), which is not supported
+hint: use --no-hydra to take the params as they are
+
+"#]]);
+    }
+    repo.exp("run --no-hydra -S lr=1 -n bold").success();
+    repo.exp("resume calm --no-hydra").success();
+    repo.exp("run --temp --no-hydra -S lr=2").success();
+    repo.check();
+}
+
+#[test]
 fn damaged_cache_objects() {
     let repo = TestRepo::tutorial();
     repo.epochs(2).exp("run -n calm").success();

@@ -34,6 +34,7 @@ pub struct Inputs {
 impl Inputs {
     /// Reads and checks all of them, `-S` carried out.
     pub fn read(store: &Store, options: &Options) -> Result<Self> {
+        options.check_hydra(store)?;
         let project = store.project()?;
         // templates may name what `-S` changes
         let edits = assign(project, &options.set_params)?;

@@ -1,8 +1,9 @@
 //! What a run is asked for.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::ObjectId;
 use crate::pipeline::Reach;
+use crate::store::Store;
 
 /// What `git exp run` was asked for.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +23,8 @@ pub struct Options {
     pub force: bool,
     /// Whether what earlier runs wrote may stand in for a run; not with `--no-run-cache`.
     pub run_cache: bool,
+    /// `--no-hydra`: params are taken as they are, whatever DVC's config says.
+    pub no_hydra: bool,
     /// `--force-downstream`: run what reads from a stage that ran, too.
     pub force_downstream: bool,
     /// `--allow-missing`: data that is missing is no reason to run.
@@ -44,6 +47,20 @@ pub struct Options {
     pub set_params: Vec<String>,
     /// `--dry`: say what would run.
     pub dry: bool,
+}
+
+impl Options {
+    /// Refuses a project whose params DVC has Hydra compose before each run, unless it was said that
+    /// they are to be taken as they are: a run with others would be a run of something else.
+    pub fn check_hydra(&self, store: &Store) -> Result<()> {
+        match self.no_hydra || !store.dvc_config()?.bool("hydra", "enabled", false)? {
+            true => Ok(()),
+            false => Err(Error::refused(
+                "DVC's config has Hydra compose the params ('hydra.enabled'), which is not supported",
+            )
+            .hint("use --no-hydra to take the params as they are")),
+        }
+    }
 }
 
 /// What a stage that fails means for the others.
