@@ -20,6 +20,7 @@ mod reports;
 pub(crate) mod schema;
 mod select;
 pub mod stage;
+mod target;
 pub mod template;
 
 pub use data::DataFile;
