@@ -7,7 +7,8 @@ use crate::event::Events;
 use crate::experiment::{ExperimentName, experiment_ref};
 use crate::store::Store;
 use crate::store::lock::RunLock;
-use crate::store::state::{Process, ResumePoint, Running, StageCommand};
+use crate::store::run_record::{Running, StageCommand};
+use crate::store::state::{Process, ResumePoint};
 
 /// Takes this worktree's run lock for an operation called `doing` (`apply`), and finishes what a
 /// kill cut off, captured checkpoints included. Refused while a run, or the training of a run that

@@ -7,7 +7,7 @@ use crate::id::ObjectId;
 use crate::runner::relay::{Relay, Streams};
 use crate::store::Store;
 use crate::store::output_log::OutputLog;
-use crate::store::state::Running;
+use crate::store::run_record::Running;
 use std::cell::OnceCell;
 use std::collections::HashSet;
 

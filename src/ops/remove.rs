@@ -6,7 +6,7 @@ use crate::experiment::Experiment;
 use crate::id::ObjectId;
 use crate::revision::{self, NamePattern};
 use crate::store::Store;
-use crate::store::state::Running;
+use crate::store::run_record::Running;
 use crate::store::transition::{RefValue, SavedResume, Step, Transition};
 use crate::store::undo::Worth;
 use std::collections::HashSet;

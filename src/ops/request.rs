@@ -5,7 +5,7 @@ use crate::event::{Event, Events};
 use crate::nearest::nearest;
 use crate::store::Store;
 use crate::store::requests::{Answer, Request};
-use crate::store::state::Running;
+use crate::store::run_record::Running;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 

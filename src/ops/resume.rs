@@ -15,8 +15,9 @@ use crate::params::{self, Assignment};
 use crate::pipeline::{PIPELINE_FILE, Pipeline};
 use crate::store::Store;
 use crate::store::resolve::Resolved;
+use crate::store::run_record::Running;
 use crate::store::sources::{Edited, InTree};
-use crate::store::state::{ResumePoint, Running};
+use crate::store::state::ResumePoint;
 use std::collections::BTreeMap;
 
 /// Makes what `revision` names, or what was last recorded or applied here, the resume point, and

@@ -5,7 +5,8 @@ use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::id::ObjectId;
 use crate::store::Store;
-use crate::store::state::{ResumePoint, Running};
+use crate::store::run_record::Running;
+use crate::store::state::ResumePoint;
 use std::path::PathBuf;
 
 /// What `git exp status` knows.
@@ -205,7 +206,8 @@ fn describe(
 mod tests {
     use super::*;
     use crate::store::lock::RunLock;
-    use crate::store::state::{Process, StageCommand};
+    use crate::store::run_record::StageCommand;
+    use crate::store::state::Process;
     use crate::store::testing::Sandbox;
 
     /// Makes an experiment of one commit, with a note if `note` is not empty.

@@ -13,6 +13,7 @@ use crate::capture::Capture;
 use crate::error::{Context, Result};
 use crate::event::Event;
 use rustix::process::Signal;
+use std::path::Path;
 use std::time::Instant;
 
 /// What a stage has of its own that runs beside others.
@@ -27,10 +28,10 @@ pub struct Beside {
 #[derive(Default)]
 pub struct Group<'r> {
     at_work: Vec<AtWork<'r>>,
-    signals: Option<Signals>,
+    pub(super) signals: Option<Signals>,
     /// When which signal is forwarded.
     forward_at: Option<(Instant, i32)>,
-    has_warned: bool,
+    pub(super) has_warned: bool,
 }
 
 struct AtWork<'r> {
@@ -69,6 +70,12 @@ impl Group<'_> {
     /// Whether none is.
     pub fn is_empty(&self) -> bool {
         self.at_work.is_empty()
+    }
+
+    /// Where signals of all of them come; `None` if none is at work.
+    pub(super) fn signal_file(&self) -> Option<&Path> {
+        let first = self.at_work.first()?;
+        Some(&first.run.signal_file)
     }
 
     /// The names of the stages at work, as the user would type them.
@@ -274,45 +281,6 @@ impl<R: Recorder> Runner<'_, R> {
             }
         }
         Ok(None)
-    }
-
-    /// Answers signals and requests: no checkpoint can be taken here.
-    fn turn_down(&mut self, group: &mut Group<'_>) -> Result<()> {
-        let (Some(signals), Some(first)) = (&mut group.signals, group.at_work.first()) else {
-            return Ok(());
-        };
-        signals.watch.drain();
-        let file = first.run.signal_file.clone();
-        let waiting = self.requests.waiting();
-        if waiting.is_empty() && !file.exists() {
-            return Ok(());
-        }
-        let names = group.names();
-        let (whose, has, their) = match &names[..] {
-            [one] => (format!("stage '{one}'"), "has", "its"),
-            all => (
-                format!("one of the stages '{}'", all.join("', '")),
-                "have",
-                "their",
-            ),
-        };
-        if file.exists() {
-            clear(&file)?;
-            if !group.has_warned {
-                self.events.emit(Event::Warning(format!(
-                    "{whose} signals checkpoints, but has no output with 'checkpoint: true'; {their} signals are answered and nothing is saved"
-                )));
-            }
-            group.has_warned = true;
-        }
-        let names = group.names();
-        let s = if names.len() == 1 { "" } else { "s" };
-        let refusal = format!(
-            "stage{s} '{}' {has} no output with 'checkpoint: true'",
-            names.join("', '")
-        );
-        self.answer_all(&waiting, Some(&refusal));
-        Ok(())
     }
 
     /// Takes what the recorder says; why, if a record failed.

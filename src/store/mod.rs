@@ -44,6 +44,7 @@ pub mod requests;
 pub mod resolve;
 pub mod row_cache;
 pub mod run_cache;
+pub mod run_record;
 mod save;
 pub mod scan;
 pub mod sources;

@@ -1,6 +1,6 @@
-//! The resume point and the current run of a worktree: small files under `<git dir>/git-exp`.
+//! The resume point of a worktree, and how its small files under `<git dir>/git-exp` are kept.
 //!
-//! `resume.json` and `run.json`, written by rename. A file that cannot be understood counts as
+//! `resume.json` and `run.json` ([`super::run_record`]), written by rename. A file that cannot be understood counts as
 //! absent: the resume point is a convenience (`git exp apply` sets it again) and must not keep
 //! anyone from working; a run is known by its lock. For the same reason they are not synced: a run
 //! does not outlive a power cut, and the resume point is then the one of some seconds before.
@@ -10,14 +10,11 @@ use super::{Role, Store};
 use crate::error::{Context, Result};
 use crate::id::ObjectId;
 use serde_json::{Value, json};
-use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Below a worktree's git directory.
 const RESUME: &str = "git-exp/resume.json";
-const RUN: &str = "git-exp/run.json";
 
 /// What DVC 2.58 applied or ran last.
 pub const EXEC_APPLY: &str = "refs/exps/exec/EXEC_APPLY";
@@ -33,63 +30,6 @@ pub struct ResumePoint {
     pub name: String,
     /// Its experiment's `Exp-Id`; empty when DVC made it.
     pub experiment_id: String,
-}
-
-/// The run that holds, or held, a worktree's lock.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Running {
-    /// Top of its work tree.
-    pub worktree: PathBuf,
-    /// Its experiment's name.
-    pub name: String,
-    /// Its experiment's `Exp-Id`; empty in the record of an earlier version.
-    pub experiment_id: String,
-    /// Its baseline.
-    pub baseline: ObjectId,
-    /// The runner's process id.
-    pub pid: u32,
-    /// What it has started last: one command, or those of stages that run beside each other.
-    pub commands: Vec<StageCommand>,
-    /// When the run started, in seconds since the epoch.
-    pub started: i64,
-}
-
-/// A command of a stage that a run has started.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StageCommand {
-    /// The stage.
-    pub stage: String,
-    /// Which line of its command, counted from 0.
-    pub line: usize,
-    /// Its process; `None` if it was gone before anybody could look.
-    pub process: Option<Process>,
-}
-
-impl StageCommand {
-    /// Whether its process still lives.
-    pub fn is_alive(&self) -> bool {
-        self.process.as_ref().is_some_and(Process::is_alive)
-    }
-}
-
-impl Running {
-    /// Returns the processes of its commands that still live.
-    pub fn alive(&self) -> Vec<&Process> {
-        let alive = self.commands.iter().filter(|command| command.is_alive());
-        alive
-            .filter_map(|command| command.process.as_ref())
-            .collect()
-    }
-
-    /// Returns the stages of the commands that still live; between two of them, the last one.
-    pub fn stages(&self) -> Vec<String> {
-        let alive = self.commands.iter().filter(|command| command.is_alive());
-        let alive: Vec<String> = alive.map(|command| command.stage.clone()).collect();
-        match (alive.is_empty(), self.commands.last()) {
-            (true, Some(last)) => vec![last.stage.clone()],
-            _ => alive,
-        }
-    }
 }
 
 /// A process, told apart from a later one with the same id.
@@ -186,25 +126,9 @@ impl Store {
     fn exec_apply(&self) -> Result<Option<String>> {
         Ok(self.find_ref(EXEC_APPLY)?.map(|id| id.to_string()))
     }
-
-    /// Returns the run record of this worktree, alive or not.
-    pub fn run_record(&self) -> Result<Option<Running>> {
-        read_run_record(&self.git_dir)
-    }
-
-    /// Sets or removes the run record of this worktree, by rename.
-    pub fn set_run_record(&self, record: Option<&Running>) -> Result<()> {
-        write(&self.git_dir.join(RUN), record.map(run_value))
-    }
 }
 
-/// Returns the run record of the worktree with this git directory, alive or not.
-pub(crate) fn read_run_record(git_dir: &Path) -> Result<Option<Running>> {
-    let value = read(&git_dir.join(RUN))?;
-    Ok(value.as_ref().and_then(run_record))
-}
-
-fn read(path: &Path) -> Result<Option<Value>> {
+pub(super) fn read(path: &Path) -> Result<Option<Value>> {
     match fs_err::read(path) {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -212,7 +136,7 @@ fn read(path: &Path) -> Result<Option<Value>> {
     }
 }
 
-fn write(path: &Path, value: Option<Value>) -> Result<()> {
+pub(super) fn write(path: &Path, value: Option<Value>) -> Result<()> {
     let Some(value) = value else {
         return durable::remove(path);
     };
@@ -229,121 +153,16 @@ fn resume_point(value: &Value) -> Option<ResumePoint> {
     })
 }
 
-/// The first command stands in the record itself, where there was only one once; others stand beside it.
-fn run_value(record: &Running) -> Value {
-    let (first, beside) = match record.commands.split_first() {
-        Some((first, beside)) => (Some(first), beside),
-        None => (None, &[][..]),
-    };
-    json!({
-        "worktree": path_text(&record.worktree),
-        "name": record.name,
-        "id": record.experiment_id,
-        "baseline": record.baseline.to_string(),
-        "pid": record.pid,
-        "stage": first.map(|first| &first.stage),
-        "line": first.map_or(0, |first| first.line),
-        "child": first.map(process_value),
-        "beside": beside.iter().map(|command| json!({
-            "stage": command.stage,
-            "line": command.line,
-            "child": process_value(command),
-        })).collect::<Vec<_>>(),
-        "started": record.started,
-    })
-}
-
-fn process_value(command: &StageCommand) -> Value {
-    let process = command.process.as_ref();
-    process.map_or(Value::Null, |process| {
-        json!({
-            "pid": process.pid,
-            "start": process.start,
-            "boot": process.boot,
-        })
-    })
-}
-
-fn run_record(value: &Value) -> Option<Running> {
-    let mut commands = Vec::new();
-    if value.get("stage").is_some_and(|stage| !stage.is_null()) {
-        commands.push(stage_command(value)?);
-    }
-    // An earlier version knows of none.
-    let beside = value.get("beside").and_then(Value::as_array);
-    for value in beside.into_iter().flatten() {
-        commands.push(stage_command(value)?);
-    }
-    Some(Running {
-        worktree: text_path(&text(value, "worktree")?),
-        name: text(value, "name")?,
-        experiment_id: text(value, "id").unwrap_or_default(),
-        baseline: id(value, "baseline")?,
-        pid: number(value, "pid")?,
-        commands,
-        started: value.get("started")?.as_i64()?,
-    })
-}
-
-fn stage_command(value: &Value) -> Option<StageCommand> {
-    let child = value.get("child").filter(|child| !child.is_null());
-    Some(StageCommand {
-        stage: text(value, "stage")?,
-        line: usize::try_from(value.get("line")?.as_u64()?).ok()?,
-        process: match child {
-            None => None,
-            Some(child) => Some(Process {
-                pid: number(child, "pid")?,
-                start: child.get("start")?.as_u64()?,
-                boot: text(child, "boot")?,
-            }),
-        },
-    })
-}
-
-fn text(value: &Value, key: &str) -> Option<String> {
+pub(super) fn text(value: &Value, key: &str) -> Option<String> {
     Some(value.get(key)?.as_str()?.to_owned())
 }
 
-fn id(value: &Value, key: &str) -> Option<ObjectId> {
+pub(super) fn id(value: &Value, key: &str) -> Option<ObjectId> {
     ObjectId::from_hex(value.get(key)?.as_str()?.as_bytes()).ok()
 }
 
-fn number(value: &Value, key: &str) -> Option<u32> {
+pub(super) fn number(value: &Value, key: &str) -> Option<u32> {
     u32::try_from(value.get(key)?.as_u64()?).ok()
-}
-
-/// A path as text: `%` and bytes that are not UTF-8 as `%` and two hex digits.
-fn path_text(path: &Path) -> String {
-    let mut text = String::new();
-    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
-        text.push_str(&chunk.valid().replace('%', "%25"));
-        for byte in chunk.invalid() {
-            text.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    text
-}
-
-fn text_path(text: &str) -> PathBuf {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let escaped = (*first == b'%')
-            .then(|| text_byte(after.get(..2)?))
-            .flatten();
-        bytes.push(escaped.unwrap_or(*first));
-        rest = if escaped.is_some() {
-            &after[2..]
-        } else {
-            after
-        };
-    }
-    OsStr::from_bytes(&bytes).into()
-}
-
-fn text_byte(digits: &[u8]) -> Option<u8> {
-    u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
 /// Field 22 of `/proc/<pid>/stat`; `None` for a zombie. The command's name, in parentheses, may hold
@@ -363,48 +182,11 @@ fn start_time(stat: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::run_record::{RUN, read_run_record};
     use crate::store::testing::Sandbox;
 
     fn id_of(digit: char) -> ObjectId {
         ObjectId::from_hex(digit.to_string().repeat(40).as_bytes()).unwrap()
-    }
-
-    fn record() -> Running {
-        Running {
-            worktree: OsStr::from_bytes(b"/data/100%/\xff").into(),
-            name: "warm-lynx".to_owned(),
-            experiment_id: "0123456789abcdef0123456789abcdef".to_owned(),
-            baseline: id_of('b'),
-            pid: 12,
-            commands: vec![StageCommand {
-                stage: "train".to_owned(),
-                line: 1,
-                process: Process::describe(std::process::id()),
-            }],
-            started: 1_112_911_993,
-        }
-    }
-
-    #[test]
-    fn a_run_record_reads_back() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join(RUN);
-        let gone = StageCommand {
-            stage: "prep".to_owned(),
-            line: 0,
-            process: None,
-        };
-        let beside = [record().commands, vec![gone]].concat();
-        for commands in [record().commands, beside, Vec::new()] {
-            let record = Running {
-                commands,
-                ..record()
-            };
-            write(&path, Some(run_value(&record))).unwrap();
-            assert_eq!(read_run_record(dir.path()).unwrap(), Some(record));
-        }
-        write(&path, None).unwrap();
-        assert_eq!(read_run_record(dir.path()).unwrap(), None);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::experiment::{Experiment, ExperimentName, experiment_ref};
 use crate::id::ObjectId;
 use crate::listing::{Baseline, ExperimentRows, Listing, Row, RunningHere};
 use crate::store::Store;
-use crate::store::state::Running;
+use crate::store::run_record::Running;
 use crate::store::survey::LocalZone;
 use chains::Reader;
 use source::{Commit, Memo, Source, Workspace};

@@ -16,6 +16,7 @@ mod settle;
 mod skipped;
 mod turns;
 mod unread;
+mod worker;
 
 pub use commit::free_name;
 pub use plan::pipeline_of;

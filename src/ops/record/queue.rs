@@ -1,40 +1,24 @@
-//! The thread between the runner and the recording, and the bound on what waits for it.
+//! What stands between the runner and the recording, and the bound on what waits there.
 
 use super::job::{Job, Work};
 use super::recorder::{Finish, Recorded, Recording, StageFacts};
-use super::settle::SETTLE_AFTER;
 use super::turns::Turns;
 use super::unread::Unread;
+use super::worker::{Report, Waiting, Worker};
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
 use crate::progress::Progress;
-use crate::runner::wake::{Wake, Waker, pair};
+use crate::runner::wake::{Wake, pair};
 use crate::runner::{Capture, Recorder};
 use crate::store::journal::{EntryKind, Journal};
 use std::io::BufWriter;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 /// How many captures may wait, whatever their size.
 const MOST_ITEMS: u64 = 64;
-
-enum Report {
-    Event(Event),
-    Failed(String),
-}
-
-/// What the thread has not done yet.
-#[derive(Default)]
-struct Waiting {
-    /// Bytes of captures that are not in the cache.
-    bytes: AtomicU64,
-    /// How many captures that are.
-    items: AtomicU64,
-    /// How many captures are not recorded to the end.
-    unfinished: AtomicU64,
-}
 
 /// Told the stage, which line of its command runs, and its process.
 pub type OnProcess = Box<dyn FnMut(&str, usize, u32)>;
@@ -42,7 +26,7 @@ pub type OnProcess = Box<dyn FnMut(&str, usize, u32)>;
 /// Records captures in order while training goes on.
 pub struct Queue {
     /// What the thread will do; none is needed where no stage has to run.
-    idle: Option<Idle>,
+    idle: Option<Worker>,
     jobs: Option<Sender<Job>>,
     reports: Receiver<Report>,
     wake: Wake,
@@ -60,15 +44,6 @@ pub struct Queue {
     pub(super) turns: Turns,
 }
 
-/// The thread's work before there is a thread.
-struct Idle {
-    recording: Recording,
-    jobs: Receiver<Job>,
-    reports: Sender<Report>,
-    waker: Waker,
-    waiting: Arc<Waiting>,
-}
-
 impl Queue {
     /// Makes one. At most `bound` bytes wait. `on_process` is told which process runs.
     pub fn new(recording: Recording, bound: u64, on_process: OnProcess) -> Result<Self> {
@@ -80,7 +55,7 @@ impl Queue {
         Ok(Queue {
             journal: recording.journal.clone(),
             unread: recording.unread.clone(),
-            idle: Some(Idle {
+            idle: Some(Worker {
                 recording,
                 jobs: job_queue,
                 reports: report_queue,
@@ -310,85 +285,5 @@ impl Recorder for Queue {
 
     fn process_started(&mut self, stage: &str, line: usize, pid: u32) {
         (self.on_process)(stage, line, pid);
-    }
-}
-
-impl Idle {
-    fn work(self) -> Recording {
-        let Idle {
-            mut recording,
-            jobs,
-            reports,
-            waker,
-            waiting,
-        } = self;
-        let report = |report| {
-            // Nobody listens any more only when the run is over.
-            let _over = reports.send(report);
-            waker.wake();
-        };
-        while let Some(job) = next(&jobs, &recording) {
-            // A status speaks of all that was recorded.
-            if matches!(job.work, Work::Finish(..)) && recording.is_unsettled() {
-                perform(&mut recording, settling(), &waiting, &waker, &report);
-            }
-            perform(&mut recording, job, &waiting, &waker, &report);
-        }
-        recording
-    }
-}
-
-/// Waits for the next job. What ended stages left is put in place when none comes for a moment.
-fn next(jobs: &Receiver<Job>, recording: &Recording) -> Option<Job> {
-    if !recording.is_unsettled() {
-        return jobs.recv().ok();
-    }
-    match jobs.recv_timeout(SETTLE_AFTER) {
-        Ok(job) => Some(job),
-        Err(_) => Some(settling()),
-    }
-}
-
-fn settling() -> Job {
-    Job {
-        number: None,
-        work: Work::Settle,
-    }
-}
-
-fn perform(
-    recording: &mut Recording,
-    job: Job,
-    waiting: &Waiting,
-    waker: &Waker,
-    report: &dyn Fn(Report),
-) {
-    let mut room = match &job.work {
-        Work::Capture(capture) => Some(capture.bytes),
-        _ => None,
-    };
-    let (number, is_capture) = (job.number, room.is_some());
-    let mut taken = || {
-        if let Some(bytes) = room.take() {
-            waiting.bytes.fetch_sub(bytes, Ordering::AcqRel);
-            waiting.items.fetch_sub(1, Ordering::AcqRel);
-            waker.wake();
-        }
-    };
-    let mut emit = |event| report(Report::Event(event));
-    let done = recording.perform(job, &mut taken, &mut emit);
-    if done.is_err() {
-        if let (true, Some(number)) = (is_capture, number) {
-            recording.give_up(number, EntryKind::Capture);
-        }
-        recording.let_go();
-    }
-    taken();
-    if is_capture {
-        waiting.unfinished.fetch_sub(1, Ordering::AcqRel);
-    }
-    match done {
-        Ok(()) => waker.wake(),
-        Err(error) => report(Report::Failed(error.chain())),
     }
 }

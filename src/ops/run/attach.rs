@@ -22,7 +22,8 @@ use crate::store::Store;
 use crate::store::cache::Cache;
 use crate::store::capture_dir::CaptureDir;
 use crate::store::journal::Plan;
-use crate::store::state::{Process, Running};
+use crate::store::run_record::Running;
+use crate::store::state::Process;
 
 /// Attends the process that a killed run of this worktree has left, until it ends.
 ///
