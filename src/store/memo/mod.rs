@@ -129,7 +129,7 @@ impl Memo {
         let mut of_use_again = Vec::new();
         for wanted in wanted.chunk_by(|(_, a), (_, b)| shard_of(a) == shard_of(b)) {
             let path = dir.join(file_name(shard_of(&wanted[0].1)));
-            let Some(mut shard) = Shard::open(&path, wanted.len()) else {
+            let Some(shard) = Shard::open(&path, wanted.len()) else {
                 continue;
             };
             for (position, stat) in wanted {
@@ -214,7 +214,7 @@ impl Memo {
 /// Returns the new content of a file of the memo: what it has, and `new`.
 fn merged(path: &Path, new: &[Record], today: u16) -> Vec<u8> {
     let mut records = Shard::open(path, usize::MAX)
-        .map(|mut shard| shard.all())
+        .map(|shard| shard.all())
         .unwrap_or_default();
     records.retain(|record| today.abs_diff(record.seen()) <= KEPT);
     records.extend_from_slice(new);
