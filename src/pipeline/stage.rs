@@ -21,7 +21,7 @@ pub struct Stage {
     pub cmd: Command,
     /// Directory of the command, relative to the project's root, empty for the root itself.
     pub wdir: String,
-    /// Paths it reads, sorted by what was written, without duplicates.
+    /// Paths it reads, sorted by what was written; one that is written twice is there twice.
     pub deps: Vec<String>,
     /// Params it reads: one entry per file, in the order of the file.
     pub params: Vec<ParamsDependency>,

@@ -140,12 +140,10 @@ impl Judge<'_> {
         )?;
         for dep in &stage.deps {
             let written = stage.written(dep);
-            let mut deps = facts.entry.deps.iter_mut();
-            if let (Some(hash), Some(dep)) = (
-                foreseen.get(dep.as_str()),
-                deps.find(|dep| dep.path == written),
-            ) {
-                dep.hash = Some(hash.clone());
+            if let Some(hash) = foreseen.get(dep.as_str()) {
+                let deps = facts.entry.deps.iter_mut();
+                deps.filter(|dep| dep.path == written)
+                    .for_each(|dep| dep.hash = Some(hash.clone()));
             }
         }
         Ok(facts)

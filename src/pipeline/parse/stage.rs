@@ -64,6 +64,7 @@ pub(super) fn read(
         base: stage.wdir.clone(),
         spellings: IndexMap::new(),
     };
+    let mut seen: IndexMap<String, String> = IndexMap::new();
     for (key, _, value) in &entries {
         let what = format!("'{key}' of {whole}");
         match *key {
@@ -77,7 +78,9 @@ pub(super) fn read(
                         return Err(file.error(item, what));
                     }
                     place.inputs.push((path.clone(), Spot::of(file, item)));
-                    if !stage.deps.contains(&path) {
+                    // one that is written twice alike is recorded twice, as by DVC
+                    let written = file.text(item, &what)?;
+                    if seen.entry(path.clone()).or_insert_with(|| written.clone()) == &written {
                         stage.deps.push(path);
                     }
                 }
