@@ -49,9 +49,9 @@ pub struct Visiting {
     ///
     /// A stage starts when those that it reads from are over. Each line that it prints comes whole, with the
     /// name of the stage in front; it reads nothing from the terminal. A stage with checkpoints runs alone, after those
-    /// before it and with the terminal to itself: a checkpoint is one state of the workspace. What is recorded is the same
-    /// whatever the number. When a stage fails, no further one starts; those that run beside it are waited for,
-    /// and recorded if they end well.
+    /// before it and with the terminal to itself: a checkpoint is one state of the workspace. Beside others, signals and
+    /// requests for a checkpoint are answered and nothing is saved. What is recorded is the same whatever the number.
+    /// When a stage fails, no further one starts; those that run beside it are waited for, and recorded if they end well.
     #[arg(
         short,
         long,
