@@ -144,12 +144,15 @@ while [ ! -e go-1 ]; do echo more >> model.pt; sleep 0.01; done
 #[test]
 fn a_run_that_ends_leaves_nobody_waiting() {
     let repo = silent();
+    // By its time stamp the model was written this very moment, at all times.
     repo.write(
         "train.sh",
         "
 echo '{\"step\": 0}' > metrics.json
+echo more > model.pt
+touch -t 210001010000 model.pt
 echo 'wrote 0'
-while [ ! -e go-1 ]; do echo more >> model.pt; sleep 0.01; done
+while [ ! -e go-1 ]; do sleep 0.01; done
 exit 3
 ",
     );
