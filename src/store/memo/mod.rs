@@ -9,8 +9,8 @@
 //! after the other, are found in a few of them, and one file in a few hundred bytes. A file is written
 //! anew by whoever adds to it, beside itself, and renamed; it is not synced, each record has a checksum.
 //! A lock keeps two writers from losing what the other adds; where it cannot be had, that is all that
-//! is lost. Records that were of no use for [`KEPT`] days go when their file is written, and those
-//! beyond [`MOST`], the oldest first.
+//! is lost. Records that were of no use for 90 days go when their file is written, and those
+//! beyond a limit, the oldest first.
 
 mod record;
 mod shard;
