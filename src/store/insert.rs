@@ -101,13 +101,19 @@ impl Cache {
         if inserted.new.is_empty() {
             return;
         }
-        let known = digests.into_iter().filter_map(|digest| {
+        let mut known = digests.into_iter().filter_map(|digest| {
             let name = digest.md5(format);
             let at = inserted.new.binary_search_by(|(md5, _)| md5.cmp(name));
             let (_, stat) = inserted.new[at.ok()?];
             (stat.size() == digest.size).then(|| (stat, Known::all(digest)))
         });
-        self.memo.put_own(known.collect());
+        loop {
+            let some: Vec<_> = known.by_ref().take(TOGETHER).collect();
+            if some.is_empty() {
+                break;
+            }
+            self.memo.put_own(some);
+        }
     }
 
     fn look_at_new(&self, new: &[(&PathBuf, &Md5Hex, PathBuf)], inserted: &mut Inserted) {

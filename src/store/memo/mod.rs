@@ -44,6 +44,9 @@ const NOTED: u16 = 7;
 /// How many records a file holds at most: 256 times 16,384, half a gigabyte in all.
 const MOST: usize = 16 * 1024;
 
+/// So many records are written at once: what is held of each adds up.
+const TOGETHER: usize = 2048;
+
 /// A writer holds the lock for a millisecond: so often, and with such pauses, another one looks again.
 const ATTEMPTS: u32 = 200;
 const PAUSE: Duration = Duration::from_millis(1);
@@ -157,14 +160,18 @@ impl Memo {
     /// Remembers hashes of files. Each stat was taken before the file was read, and is sure to be
     /// changed by a write after that ([`Stat::is_settled`]).
     pub fn put(&self, files: impl IntoIterator<Item = (Stat, Known)>) {
-        if self.is_kept() {
-            let today = today();
-            let records = files.into_iter();
-            self.add(
-                records
-                    .map(|(stat, known)| Record::new(&stat, &known, today))
-                    .collect(),
-            );
+        if !self.is_kept() {
+            return;
+        }
+        let today = today();
+        let records = files.into_iter();
+        let mut records = records.map(|(stat, known)| Record::new(&stat, &known, today));
+        loop {
+            let some: Vec<Record> = records.by_ref().take(TOGETHER).collect();
+            if some.is_empty() {
+                break;
+            }
+            self.add(some);
         }
     }
 
