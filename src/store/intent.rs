@@ -6,7 +6,7 @@
 //! Each line is the new value of a ref (`-`: none, or packed-refs) and the path of a lock.
 
 use super::refs::{RefChange, lock_path};
-use super::{Store, age};
+use super::{Store, age, durable};
 use crate::error::{Context, Result};
 use std::fs::TryLockError;
 use std::io::{Read, Seek, Write};
@@ -20,9 +20,6 @@ const SETTLED: Duration = Duration::from_secs(1);
 /// No transaction, waiting included, takes as long; a younger lock is not of a dead one.
 const LONGEST: Duration = Duration::from_secs(120);
 
-/// An intent whose writer died before it could write anything is removed when this old.
-const FORGOTTEN: Duration = Duration::from_secs(60);
-
 const PACKED_REFS_LOCK: &str = "packed-refs.lock";
 
 /// The declared locks of one transaction; goes with the value.
@@ -34,30 +31,30 @@ pub(super) struct Intent {
 
 impl Intent {
     /// Declares the locks of `changes`; they may be taken after this.
+    ///
+    /// The file appears complete and locked: whoever is killed before that has declared nothing.
     pub fn declare(common_dir: &Path, changes: &[RefChange]) -> std::io::Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let folder = folder(common_dir);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = folder.join(format!("{}-{number}", std::process::id()));
-        let mut open = fs_err::OpenOptions::new();
-        open.write(true).create_new(true);
-        let file = match open.open(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                fs_err::create_dir_all(&folder)?;
-                open.open(&path)?
-            }
-            // Of a dead process that had our id: its locks come first.
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                clear(common_dir, &path)?;
-                open.open(&path)?
-            }
-            other => other?,
-        };
-        let mut file = file.into_parts().0;
-        file.lock()?;
+        fs_err::create_dir_all(&folder)?;
+        let mut file = durable::temporary_in(durable::parent(&folder), 0o666)?;
+        file.as_file().lock()?;
         file.write_all(text(common_dir, changes).as_bytes())?;
-        // Not synced: a lock that a power cut leaves is older than the machine's start, see below.
-        Ok(Intent { path, _file: file })
+        loop {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let path = folder.join(format!("{}-{number}", std::process::id()));
+            // Not synced: a lock that a power cut leaves is older than the machine's start, see below.
+            match file.persist_noclobber(&path) {
+                Ok(_file) => return Ok(Intent { path, _file }),
+                // Of a process that had our id, and is dead: its locks come first. Or that has it now, in
+                // another container: then the next number is free.
+                Err(failed) if failed.error.kind() == std::io::ErrorKind::AlreadyExists => {
+                    clear(common_dir, &path)?;
+                    file = failed.file;
+                }
+                Err(failed) => return Err(failed.error),
+            }
+        }
     }
 }
 
@@ -155,10 +152,6 @@ fn clear(common_dir: &Path, intent: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut text = String::new();
     file.rewind()?;
     file.read_to_string(&mut text)?;
-    if text.is_empty() && age::since(written) < FORGOTTEN {
-        // Its writer may be between making it and locking it.
-        return Ok(Vec::new());
-    }
     let mut removed = Vec::new();
     for line in text.lines() {
         let Some((value, lock)) = line.split_once(' ') else {
