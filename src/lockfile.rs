@@ -132,7 +132,8 @@ impl Lockfile {
 impl LockEntry {
     /// Parses an entry that stands by itself, as in DVC's run cache.
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
-        parse::entry(File::named(origin), &yaml::parse(text, origin)?, "the file")
+        let node = yaml::parse(text, origin)?;
+        parse::entry(File::named(origin), &node, format_args!("the file"))
     }
 
     /// Returns the text of the entry by itself.

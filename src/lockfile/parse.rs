@@ -7,6 +7,7 @@ use crate::pipeline::recorded;
 use crate::pipeline::schema::{File, item_of};
 use crate::value::{Key, Map, Value};
 use crate::yaml::Node;
+use std::fmt::Arguments;
 
 const KEYS: &[&str] = &[SCHEMA, STAGES, "datasets"];
 const STAGE_KEYS: &[&str] = &["cmd", "deps", "params", "outs"];
@@ -40,7 +41,7 @@ pub(super) fn lockfile(file: File<'_>, node: &Node) -> Result<Lockfile> {
             STAGES => {
                 stages_seen = true;
                 for (name, _, node) in file.map(value, "'stages'")? {
-                    let entry = entry(file, node, &format!("stage '{name}'"))?;
+                    let entry = entry(file, node, format_args!("stage '{name}'"))?;
                     lockfile.stages.insert(name.to_owned(), entry);
                 }
             }
@@ -54,17 +55,17 @@ pub(super) fn lockfile(file: File<'_>, node: &Node) -> Result<Lockfile> {
 }
 
 /// Reads the entry of one stage, which messages call `whole`.
-pub(super) fn entry(file: File<'_>, node: &Node, whole: &str) -> Result<LockEntry> {
+pub(super) fn entry(file: File<'_>, node: &Node, whole: Arguments<'_>) -> Result<LockEntry> {
     let mut entry = LockEntry::default();
     for (key, _, value) in file.known_map(node, whole, STAGE_KEYS)? {
-        let what = format!("'{key}' of {whole}");
+        let what = format_args!("'{key}' of {whole}");
         match key {
-            "cmd" => entry.cmd = Some(cmd(file, value, &what)?),
-            "deps" => entry.deps = paths(file, value, &what)?,
-            "outs" => entry.outs = paths(file, value, &what)?,
+            "cmd" => entry.cmd = Some(cmd(file, value, what)?),
+            "deps" => entry.deps = paths(file, value, what)?,
+            "outs" => entry.outs = paths(file, value, what)?,
             _ => {
-                for (written, _, params) in file.map(value, &what)? {
-                    file.map(params, &format!("'{written}' in {what}"))?;
+                for (written, _, params) in file.map(value, what)? {
+                    file.map(params, format_args!("'{written}' in {what}"))?;
                     if let Value::Map(map) = params.to_value() {
                         entry.params.insert(written.to_owned(), map);
                     }
@@ -78,26 +79,26 @@ pub(super) fn entry(file: File<'_>, node: &Node, whole: &str) -> Result<LockEntr
     }
 }
 
-fn cmd(file: File<'_>, node: &Node, what: &str) -> Result<Value> {
+fn cmd(file: File<'_>, node: &Node, what: Arguments<'_>) -> Result<Value> {
     match node.as_list() {
         None => drop(file.text_as(node, what, "a command or a list of commands")?),
         Some(items) => {
             for item in items {
-                file.text(item, &item_of(what))?;
+                file.text(item, item_of(what))?;
             }
         }
     }
     Ok(node.to_value())
 }
 
-fn paths(file: File<'_>, node: &Node, what: &str) -> Result<Vec<LockedPath>> {
+fn paths(file: File<'_>, node: &Node, what: Arguments<'_>) -> Result<Vec<LockedPath>> {
     let items = file.list(node, what)?.iter().enumerate();
     items
-        .map(|(position, item)| path(file, item, &format!("entry {} of {what}", position + 1)))
+        .map(|(position, item)| path(file, item, format_args!("entry {} of {what}", position + 1)))
         .collect()
 }
 
-fn path(file: File<'_>, node: &Node, whole: &str) -> Result<LockedPath> {
+fn path(file: File<'_>, node: &Node, whole: Arguments<'_>) -> Result<LockedPath> {
     let mut path = None;
     let mut format = Format::V2;
     let mut md5 = None;
@@ -108,16 +109,16 @@ fn path(file: File<'_>, node: &Node, whole: &str) -> Result<LockedPath> {
     let is_said = |md5: &Node| !md5.is_null() && md5.as_str() != Some("");
     let is_md5 = node.get("md5").is_some_and(is_said);
     for (key, _, value) in entries {
-        let what = format!("'{key}' of {whole}");
+        let what = format_args!("'{key}' of {whole}");
         match key {
-            "path" => path = Some(file.text_as(value, &what, "a path")?),
-            "md5" => md5 = recorded::md5(file, value, &what)?,
-            "hash" if is_md5 => format = recorded::hash(file, value, &what)?,
-            "size" if is_md5 => size = Some(recorded::count(file, value, &what)?),
-            "nfiles" if is_md5 => nfiles = Some(recorded::count(file, value, &what)?),
-            "isexec" if is_md5 => isexec = file.flag(value, &what)?,
+            "path" => path = Some(file.text_as(value, what, "a path")?),
+            "md5" => md5 = recorded::md5(file, value, what)?,
+            "hash" if is_md5 => format = recorded::hash(file, value, what)?,
+            "size" if is_md5 => size = Some(recorded::count(file, value, what)?),
+            "nfiles" if is_md5 => nfiles = Some(recorded::count(file, value, what)?),
+            "isexec" if is_md5 => isexec = file.flag(value, what)?,
             _ => {
-                recorded::check(file, key, value, &what)?;
+                recorded::check(file, key, value, what)?;
                 others.insert(Key::from(key), value.to_value());
             }
         }

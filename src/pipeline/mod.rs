@@ -146,9 +146,10 @@ impl Pipeline {
 
     /// Lists the `dvc.lock` files of stages and datasets, relative to the project's root.
     pub fn lock_files(&self) -> Vec<String> {
-        let datasets = self.datasets.iter();
-        let datasets = datasets.map(Dataset::lock_file);
-        let stages = self.stages.iter().map(Stage::lock_file);
+        let mut stages: Vec<&Stage> = self.stages.iter().collect();
+        stages.dedup_by_key(|stage| &stage.file);
+        let stages = stages.into_iter().map(Stage::lock_file);
+        let datasets = self.datasets.iter().map(Dataset::lock_file);
         let files: indexmap::IndexSet<String> = stages.chain(datasets).collect();
         files.into_iter().collect()
     }

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::value::{Map, Value};
 use crate::yaml::Node;
 use indexmap::IndexMap;
+use std::fmt::Display;
 
 const FLAGS: &[&str] = &["cache", "persist", "checkpoint", "remote", "push"];
 const ANNOTATIONS: &[&str] = &["desc", "type", "labels", "meta"];
@@ -23,18 +24,18 @@ pub(super) struct Paths<'f> {
 
 impl Paths<'_> {
     /// Reads one path.
-    pub fn read(&mut self, node: &Node, what: &str) -> Result<String> {
+    pub fn read(&mut self, node: &Node, what: impl Display + Copy) -> Result<String> {
         let path = self.file.path(&self.base, node, what)?;
         self.spelled(path, node, what)
     }
 
     /// Reads what may be an address, too.
-    pub fn read_dependency(&mut self, node: &Node, what: &str) -> Result<String> {
+    pub fn read_dependency(&mut self, node: &Node, what: impl Display + Copy) -> Result<String> {
         let path = self.file.dependency(&self.base, node, what)?;
         self.spelled(path, node, what)
     }
 
-    fn spelled(&mut self, path: String, node: &Node, what: &str) -> Result<String> {
+    fn spelled(&mut self, path: String, node: &Node, what: impl Display + Copy) -> Result<String> {
         let mut written = self.file.text(node, what)?;
         if written.starts_with('/') && !is_outside(&path) {
             // as in DVC, which writes it in the usual way
@@ -47,7 +48,7 @@ impl Paths<'_> {
     }
 
     /// Reads the path of an output, which may not be the project itself, nor a file of DVC or git.
-    fn read_output(&mut self, node: &Node, what: &str) -> Result<String> {
+    fn read_output(&mut self, node: &Node, what: impl Display + Copy) -> Result<String> {
         let path = self.read_dependency(node, what)?;
         let folder = self.file.folder;
         let name = path.rsplit('/').next().unwrap_or(&path);
@@ -76,13 +77,13 @@ impl Paths<'_> {
         &mut self,
         node: &'n Node,
         kind: OutputKind,
-        what: &str,
+        what: impl Display + Copy,
     ) -> Result<Vec<(Output, &'n Node)>> {
         let mut outs = Vec::new();
         for item in self.file.list(node, what)? {
             if item.as_map().is_none() {
                 self.file
-                    .text_as(item, &item_of(what), "a path or a mapping")?;
+                    .text_as(item, item_of(what), "a path or a mapping")?;
                 let path = self.read_output(item, what)?;
                 outs.push((Output::new(path, kind), item));
                 continue;
@@ -90,27 +91,27 @@ impl Paths<'_> {
             for (written, path_node, flags) in self.file.map(item, what)? {
                 let path = self.read_output(path_node, what)?;
                 let mut out = Output::new(path, kind);
-                let what = format!("'{written}' in {what}");
+                let what = format_args!("'{written}' in {what}");
                 let expected = match kind {
                     OutputKind::Plot => "a mapping or a list of mappings",
                     _ => "a mapping",
                 };
                 if flags.is_null() {
-                    let error = self.file.wrong(flags, &what, expected);
+                    let error = self.file.wrong(flags, what, expected);
                     return Err(error.hint(format!("write '- {written}' without a colon")));
                 }
                 match (kind, flags.as_list()) {
                     (OutputKind::Plot, Some(items)) => {
                         let props: Result<Vec<Value>> = items
                             .iter()
-                            .map(|item| self.flags(&mut out, item, &item_of(&what)))
+                            .map(|item| self.flags(&mut out, item, item_of(what)))
                             .collect();
                         out.props = Value::List(props?);
                     }
                     _ if flags.as_map().is_none() => {
-                        return Err(self.file.wrong(flags, &what, expected));
+                        return Err(self.file.wrong(flags, what, expected));
                     }
-                    _ => out.props = self.flags(&mut out, flags, &what)?,
+                    _ => out.props = self.flags(&mut out, flags, what)?,
                 }
                 outs.push((out, path_node));
             }
@@ -119,22 +120,22 @@ impl Paths<'_> {
     }
 
     /// Reads the flags of an output into `out`; returns its other properties, or null.
-    fn flags(&self, out: &mut Output, node: &Node, what: &str) -> Result<Value> {
+    fn flags(&self, out: &mut Output, node: &Node, what: impl Display + Copy) -> Result<Value> {
         let mut allowed = [FLAGS, ANNOTATIONS].concat();
         if out.kind == OutputKind::Plot {
             allowed.extend(PLOT_PROPS);
         }
         let mut props = Map::new();
         for (key, _, value) in self.file.known_map(node, what, &allowed)? {
-            let what = format!("'{key}' of {what}");
+            let what = format_args!("'{key}' of {what}");
             match key {
-                "cache" => out.cache = self.file.flag(value, &what)?,
-                "persist" => out.persist = self.file.flag(value, &what)?,
-                "checkpoint" => out.checkpoint = self.file.flag(value, &what)?,
-                "push" => out.push = self.file.flag(value, &what)?,
-                "remote" => out.remote = Some(self.file.label(value, &what, "text")?),
+                "cache" => out.cache = self.file.flag(value, what)?,
+                "persist" => out.persist = self.file.flag(value, what)?,
+                "checkpoint" => out.checkpoint = self.file.flag(value, what)?,
+                "push" => out.push = self.file.flag(value, what)?,
+                "remote" => out.remote = Some(self.file.label(value, what, "text")?),
                 _ => {
-                    check_property(self.file, key, value, &what)?;
+                    check_property(self.file, key, value, what)?;
                     props.insert(key.into(), value.to_value());
                 }
             }
@@ -153,7 +154,7 @@ impl Paths<'_> {
     pub fn live<'n>(
         &mut self,
         node: &'n Node,
-        what: &str,
+        what: impl Display + Copy,
     ) -> Result<(Live, Vec<(Output, &'n Node)>)> {
         let (path_node, flags) = match node.as_map() {
             None => (node, None),
@@ -177,11 +178,11 @@ impl Paths<'_> {
         if let Some(flags) = flags.filter(|flags| !flags.is_null()) {
             let allowed = ["summary", "html", "cache", "type"];
             for (key, _, value) in self.file.known_map(flags, what, &allowed)? {
-                let what = format!("'{key}' of {what}");
+                let what = format_args!("'{key}' of {what}");
                 match key {
-                    "summary" => live.summary = self.file.flag(value, &what)?,
-                    "html" => live.html = self.file.flag(value, &what)?,
-                    "cache" => plots.cache = self.file.flag(value, &what)?,
+                    "summary" => live.summary = self.file.flag(value, what)?,
+                    "html" => live.html = self.file.flag(value, what)?,
+                    "cache" => plots.cache = self.file.flag(value, what)?,
                     _ => {}
                 }
             }
@@ -218,13 +219,18 @@ impl Output {
 }
 
 /// Checks an annotation, or a property of a stage's plot.
-pub(super) fn check_property(file: File<'_>, key: &str, value: &Node, what: &str) -> Result<()> {
+pub(super) fn check_property(
+    file: File<'_>,
+    key: &str,
+    value: &Node,
+    what: impl Display + Copy,
+) -> Result<()> {
     match key {
         "meta" => {}
         "header" => drop(file.flag(value, what)?),
         "labels" => {
             for label in file.list(value, what)? {
-                file.label(label, &item_of(what), "text")?;
+                file.label(label, item_of(what), "text")?;
             }
         }
         _ => drop(file.label(value, what, "text")?),

@@ -95,10 +95,12 @@ impl Project {
     ///
     /// A file that training writes, DVCLive's, may be half written: it describes nothing then.
     pub fn finish(self) -> Result<Pipeline> {
-        let reporting = self.pipeline.reporting_files();
-        let mut damaged = self.damaged.into_iter();
-        if let Some((_, error)) = damaged.find(|(path, _)| !reporting.contains(path)) {
-            return Err(error);
+        if !self.damaged.is_empty() {
+            let reporting = self.pipeline.reporting_files();
+            let mut damaged = self.damaged.into_iter();
+            if let Some((_, error)) = damaged.find(|(path, _)| !reporting.contains(path)) {
+                return Err(error);
+            }
         }
         // what is added is written as what stages write: at one place only
         let data = self.pipeline.data.iter().map(|data| data.stage.clone());

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::lockfile::LockedHash;
 use crate::value::Value;
 use crate::yaml::{Node, NodeKind};
+use std::fmt::Display;
 
 /// The keys that an entry of `dvc.lock` may have.
 pub(crate) const LOCK_KEYS: &[&str] = &[
@@ -35,7 +36,13 @@ pub(super) struct Recorded {
 
 impl Recorded {
     /// Takes a key, or checks it if it says nothing that is needed here.
-    pub fn take(&mut self, file: File<'_>, key: &str, value: &Node, what: &str) -> Result<()> {
+    pub fn take(
+        &mut self,
+        file: File<'_>,
+        key: &str,
+        value: &Node,
+        what: impl Display + Copy,
+    ) -> Result<()> {
         match key {
             "md5" => self.md5 = md5(file, value, what)?,
             "hash" => self.format = Some(hash(file, value, what)?),
@@ -81,9 +88,14 @@ const FILE_KEYS: &[&str] = &[
     "cloud",
 ];
 
-fn check_all(file: File<'_>, node: &Node, allowed: &[&str], whole: &str) -> Result<()> {
+fn check_all(
+    file: File<'_>,
+    node: &Node,
+    allowed: &[&str],
+    whole: impl Display + Copy,
+) -> Result<()> {
     for (key, _, value) in file.known_map(node, whole, allowed)? {
-        check(file, key, value, &format!("'{key}' of {whole}"))?;
+        check(file, key, value, format_args!("'{key}' of {whole}"))?;
     }
     Ok(())
 }
@@ -91,11 +103,15 @@ fn check_all(file: File<'_>, node: &Node, allowed: &[&str], whole: &str) -> Resu
 /// Reads an md5, which becomes a path in the cache; `None` where nothing was recorded.
 ///
 /// One of digits only is no text to YAML, and DVC reads both cases.
-pub(crate) fn md5(file: File<'_>, node: &Node, what: &str) -> Result<Option<String>> {
-    let text = match &node.kind {
-        NodeKind::Scalar { text, .. } if node.is_null() || text.is_empty() => return Ok(None),
-        NodeKind::Scalar { text, .. } => text.to_ascii_lowercase(),
-        _ => return Err(file.wrong(node, what, MD5)),
+pub(crate) fn md5(
+    file: File<'_>,
+    node: &Node,
+    what: impl Display + Copy,
+) -> Result<Option<String>> {
+    let text = match node.kind.text() {
+        Some(text) if node.is_null() || text.is_empty() => return Ok(None),
+        Some(text) => text.to_ascii_lowercase(),
+        None => return Err(file.wrong(node, what, MD5)),
     };
     match digest::is_md5(text.strip_suffix(".dir").unwrap_or(&text)) {
         true => Ok(Some(text)),
@@ -106,7 +122,7 @@ pub(crate) fn md5(file: File<'_>, node: &Node, what: &str) -> Result<Option<Stri
 const MD5: &str = "32 hex digits";
 
 /// Reads `hash`, which only entries of DVC 3 have.
-pub(crate) fn hash(file: File<'_>, node: &Node, what: &str) -> Result<Format> {
+pub(crate) fn hash(file: File<'_>, node: &Node, what: impl Display + Copy) -> Result<Format> {
     match node.as_str() {
         Some("md5") => Ok(Format::V3),
         _ => Err(file.wrong(node, what, "'md5'")),
@@ -114,7 +130,7 @@ pub(crate) fn hash(file: File<'_>, node: &Node, what: &str) -> Result<Format> {
 }
 
 /// Reads how many bytes or files there are.
-pub(crate) fn count(file: File<'_>, node: &Node, what: &str) -> Result<u64> {
+pub(crate) fn count(file: File<'_>, node: &Node, what: impl Display + Copy) -> Result<u64> {
     match node.to_value() {
         Value::Int(number) => u64::try_from(number).ok(),
         _ => None,
@@ -123,14 +139,20 @@ pub(crate) fn count(file: File<'_>, node: &Node, what: &str) -> Result<u64> {
 }
 
 /// Checks a key whose value nobody here reads.
-pub(crate) fn check(file: File<'_>, key: &str, node: &Node, what: &str) -> Result<()> {
+pub(crate) fn check(
+    file: File<'_>,
+    key: &str,
+    node: &Node,
+    what: impl Display + Copy,
+) -> Result<()> {
     match key {
         "etag" | "checksum" | "md5" => match &node.kind {
             NodeKind::Scalar {
-                text,
                 value,
                 is_date: false,
+                ..
             } => {
+                let text = node.kind.text().unwrap_or_default();
                 let is_name = matches!(value, Value::Str(_) | Value::Int(_));
                 let is_absent = node.is_null() || (text.is_empty() && is_name);
                 match is_absent || (is_name && text.chars().count() >= 3) {
@@ -150,7 +172,12 @@ pub(crate) fn check(file: File<'_>, key: &str, node: &Node, what: &str) -> Resul
                 return Err(file.error(node, format!("{what} must be one remote, not several")));
             }
             for (remote, _, recorded) in remotes {
-                check_all(file, recorded, CLOUD_KEYS, &format!("'{remote}' in {what}"))?;
+                check_all(
+                    file,
+                    recorded,
+                    CLOUD_KEYS,
+                    format_args!("'{remote}' in {what}"),
+                )?;
             }
             Ok(())
         }

@@ -5,6 +5,7 @@
 
 use super::parse::DEFAULT_PARAMS;
 use super::{Pipeline, paths};
+use indexmap::IndexSet;
 use serde::{Deserialize, Serialize};
 
 /// Files, or directories of files, that training code reports; relative to the project's root.
@@ -88,26 +89,20 @@ impl Pipeline {
     /// Lists where DVCLive may write a `dvc.yaml` of its own: in its usual folder, in and beside what
     /// stages write.
     pub fn reporting_files(&self) -> Vec<String> {
-        let mut found: Vec<String> = Vec::new();
-        let mut add = |folder: &str| {
-            let candidate = format!("{folder}/dvc.yaml");
-            if !folder.is_empty() && !found.contains(&candidate) {
-                found.push(candidate);
-            }
-        };
-        add(USUAL_FOLDER);
-        for stage in &self.stages {
-            if let Ok(folder) = paths::join(&stage.wdir, USUAL_FOLDER) {
-                add(&folder);
-            }
-        }
+        let folders = self.stages.iter().map(|stage| stage.wdir.as_str());
+        let folders: IndexSet<&str> = std::iter::once("").chain(folders).collect();
+        let usual = folders.into_iter();
+        let usual: Vec<String> = usual
+            .filter_map(|folder| paths::join(folder, USUAL_FOLDER).ok())
+            .collect();
         let outs = self.stages.iter().flat_map(|stage| &stage.outs);
         let paths = outs.map(|out| out.path.as_str());
-        for path in paths.chain(self.metrics.iter().map(String::as_str)) {
-            add(path);
-            add(path.rsplit_once('/').map_or("", |(parent, _)| parent));
-        }
-        found
+        let written = paths
+            .chain(self.metrics.iter().map(String::as_str))
+            .flat_map(|path| [path, paths::folder(path)]);
+        let all: IndexSet<&str> = usual.iter().map(String::as_str).chain(written).collect();
+        let all = all.into_iter().filter(|folder| !folder.is_empty());
+        all.map(|folder| format!("{folder}/dvc.yaml")).collect()
     }
 }
 

@@ -15,7 +15,7 @@ const ARTIFACT_KEYS: &[&str] = &["path", "desc", "type", "labels", "meta"];
 pub(super) fn files(file: File<'_>, node: &Node, what: &str) -> Result<Vec<String>> {
     let mut files: Vec<String> = Vec::new();
     for item in file.list(node, what)? {
-        file.text_as(item, &item_of(what), "a path")?;
+        file.text_as(item, item_of(what), "a path")?;
         let path = file.path(file.folder, item, what)?;
         if !files.contains(&path) {
             files.push(path);
@@ -35,7 +35,7 @@ pub(super) fn plots(file: File<'_>, node: &Node) -> Result<Vec<TopPlot>> {
     };
     for item in items {
         if node.as_list().is_some() && item.as_map().is_none() {
-            file.text_as(item, &item_of(what), "a path or a mapping")?;
+            file.text_as(item, item_of(what), "a path or a mapping")?;
             let path = file.path(file.folder, item, what)?;
             plots.push(TopPlot {
                 id: path.clone(),
@@ -46,7 +46,7 @@ pub(super) fn plots(file: File<'_>, node: &Node) -> Result<Vec<TopPlot>> {
         }
         let definitions = file.map(item, what)?;
         if definitions.is_empty() && node.as_list().is_some() {
-            return Err(file.wrong(item, &item_of(what), "a path or a mapping"));
+            return Err(file.wrong(item, item_of(what), "a path or a mapping"));
         }
         for (id, id_node, definition) in definitions {
             plots.push(plot(file, id, id_node, definition)?);
@@ -77,7 +77,7 @@ fn plot(file: File<'_>, id: &str, id_node: &Node, definition: &Node) -> Result<T
             }
             (_, Some(items)) if key == "y" => {
                 for item in items {
-                    file.label(item, &item_of(&what), "text")?;
+                    file.label(item, item_of(&what), "text")?;
                 }
                 value.to_value()
             }
@@ -116,7 +116,7 @@ fn fields_by_file(file: File<'_>, node: &Node, key: &str, what: &str) -> Result<
         match field.as_list() {
             Some(items) if key == "y" => {
                 for item in items {
-                    file.label(item, &item_of(&what), "text")?;
+                    file.label(item, item_of(&what), "text")?;
                 }
             }
             _ if key == "y" => drop(file.label(field, &what, "text or a list")?),

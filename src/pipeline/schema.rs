@@ -5,6 +5,7 @@ use super::template::{Alone, Sources};
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
 use crate::yaml::{Node, NodeKind};
+use std::fmt::Display;
 
 /// A file that is being read, and the folder that its paths are relative to.
 #[derive(Clone, Copy)]
@@ -51,13 +52,19 @@ impl<'a> File<'a> {
         Error::refused(message).hint(hint)
     }
 
-    /// Reads text. `what` names the node in messages: `'cmd' of stage 'train'`.
-    pub fn text(&self, node: &Node, what: &str) -> Result<String> {
+    /// Reads text. `what` names the node in messages: `'cmd' of stage 'train'`. Most often nobody asks,
+    /// so it is better not a text yet.
+    pub fn text(&self, node: &Node, what: impl Display + Copy) -> Result<String> {
         self.text_as(node, what, "text")
     }
 
     /// Reads text where messages ask for more than that: a path, a key.
-    pub fn text_as(&self, node: &Node, what: &str, expected: &str) -> Result<String> {
+    pub fn text_as(
+        &self,
+        node: &Node,
+        what: impl Display + Copy,
+        expected: &str,
+    ) -> Result<String> {
         match (&node.kind, node.as_str()) {
             (NodeKind::Scalar { is_date: false, .. }, Some(text)) => Ok(text.to_owned()),
             _ => Err(self.wrong(node, what, expected)),
@@ -65,7 +72,7 @@ impl<'a> File<'a> {
     }
 
     /// Reads text that only people read; a template may have made it of any scalar.
-    pub fn label(&self, node: &Node, what: &str, expected: &str) -> Result<String> {
+    pub fn label(&self, node: &Node, what: impl Display + Copy, expected: &str) -> Result<String> {
         match (template_of(node), node.to_key()) {
             (Some(_), Some(label)) => Ok(label.into()),
             _ => self.text_as(node, what, expected),
@@ -73,14 +80,14 @@ impl<'a> File<'a> {
     }
 
     /// Reads `true` or `false`; as in DVC, not from a template.
-    pub fn flag(&self, node: &Node, what: &str) -> Result<bool> {
+    pub fn flag(&self, node: &Node, what: impl Display + Copy) -> Result<bool> {
         node.as_bool()
             .filter(|_| template_of(node).is_none())
             .ok_or_else(|| self.wrong(node, what, "true or false"))
     }
 
     /// Reads a list.
-    pub fn list<'n>(&self, node: &'n Node, what: &str) -> Result<&'n [Node]> {
+    pub fn list<'n>(&self, node: &'n Node, what: impl Display + Copy) -> Result<&'n [Node]> {
         node.as_list()
             .ok_or_else(|| self.wrong(node, what, "a list"))
     }
@@ -89,7 +96,7 @@ impl<'a> File<'a> {
     pub fn map<'n>(
         &self,
         node: &'n Node,
-        what: &str,
+        what: impl Display + Copy,
     ) -> Result<Vec<(&'n str, &'n Node, &'n Node)>> {
         let entries = node
             .as_map()
@@ -98,7 +105,7 @@ impl<'a> File<'a> {
             .iter()
             .map(|(key, value)| match key.as_str() {
                 Some(text) => Ok((text, key, value)),
-                None => Err(self.wrong(key, &format!("a key of {what}"), "text")),
+                None => Err(self.wrong(key, format_args!("a key of {what}"), "text")),
             })
             .collect()
     }
@@ -107,7 +114,7 @@ impl<'a> File<'a> {
     pub fn known_map<'n>(
         &self,
         node: &'n Node,
-        what: &str,
+        what: impl Display + Copy,
         allowed: &[&str],
     ) -> Result<Vec<(&'n str, &'n Node, &'n Node)>> {
         let entries = self.map(node, what)?;
@@ -124,7 +131,7 @@ impl<'a> File<'a> {
     }
 
     /// Reads a path and returns it relative to the project's root, or absolute if it lies outside.
-    pub fn path(&self, base: &str, node: &Node, what: &str) -> Result<String> {
+    pub fn path(&self, base: &str, node: &Node, what: impl Display + Copy) -> Result<String> {
         let written = self.text_as(node, what, "a path")?;
         self.resolve(base, &written)
             .map_err(|problem| self.bad_path(node, what, &written, problem))
@@ -138,7 +145,7 @@ impl<'a> File<'a> {
     /// Reads what a stage depends on: a path, or an address.
     ///
     /// What lies in a remote that is a folder here is a path; any other address stays as it is.
-    pub fn dependency(&self, base: &str, node: &Node, what: &str) -> Result<String> {
+    pub fn dependency(&self, base: &str, node: &Node, what: impl Display + Copy) -> Result<String> {
         let written = self.text_as(node, what, "a path")?;
         if !paths::is_url(&written) {
             return self.path(base, node, what);
@@ -161,7 +168,7 @@ impl<'a> File<'a> {
     }
 
     /// Reads the path of a folder that has to be in the project.
-    pub fn inner_path(&self, base: &str, node: &Node, what: &str) -> Result<String> {
+    pub fn inner_path(&self, base: &str, node: &Node, what: impl Display + Copy) -> Result<String> {
         let path = self.path(base, node, what)?;
         match paths::is_outside(&path) {
             false => Ok(path),
@@ -173,7 +180,13 @@ impl<'a> File<'a> {
     }
 
     /// An error about a path.
-    pub fn bad_path(&self, node: &Node, what: &str, written: &str, problem: PathProblem) -> Error {
+    pub fn bad_path(
+        &self,
+        node: &Node,
+        what: impl Display + Copy,
+        written: &str,
+        problem: PathProblem,
+    ) -> Error {
         let message = format!("path '{written}' in {what} {problem}");
         if problem.is_ours() {
             self.unsupported(node, &message, "use a path inside the project")
@@ -183,17 +196,15 @@ impl<'a> File<'a> {
     }
 
     /// An error about a node of the wrong kind.
-    pub fn wrong(&self, node: &Node, what: &str, expected: &str) -> Error {
+    pub fn wrong(&self, node: &Node, what: impl Display + Copy, expected: &str) -> Error {
         let found = match node.as_str() {
             // one of a few words
             Some(text) if expected.starts_with('\'') => format!("'{text}'"),
             _ => describe(node),
         };
         let error = self.error(node, format!("{what} must be {expected}, not {found}"));
-        match &node.kind {
-            NodeKind::Scalar { text, .. }
-                if is_text(expected) && !text.is_empty() && template_of(node).is_none() =>
-            {
+        match node.kind.text() {
+            Some(text) if is_text(expected) && !text.is_empty() && template_of(node).is_none() => {
                 error.hint(format!("put it in quotes: '{text}'"))
             }
             _ => error,
@@ -202,8 +213,18 @@ impl<'a> File<'a> {
 }
 
 /// Returns what messages call an item of a list.
-pub(crate) fn item_of(list: &str) -> String {
-    format!("an item of {list}")
+pub(crate) fn item_of<D: Display + Copy>(list: D) -> ItemOf<D> {
+    ItemOf(list)
+}
+
+/// See [`item_of`].
+#[derive(Clone, Copy)]
+pub(crate) struct ItemOf<D>(D);
+
+impl<D: Display> Display for ItemOf<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "an item of {}", self.0)
+    }
 }
 
 /// Whether quotes make what is expected of a scalar.
@@ -214,12 +235,8 @@ fn is_text(expected: &str) -> bool {
 
 /// Returns the template that a value other than text comes from.
 fn template_of(node: &Node) -> Option<&str> {
-    match &node.kind {
-        NodeKind::Scalar { text, .. } if node.as_str().is_none() && text.starts_with("${") => {
-            Some(text)
-        }
-        _ => None,
-    }
+    let text = node.kind.text()?;
+    (node.as_str().is_none() && text.starts_with("${")).then_some(text)
 }
 
 fn describe(node: &Node) -> String {
@@ -227,17 +244,14 @@ fn describe(node: &Node) -> String {
         let value = node.to_key().unwrap_or_else(|| "".into());
         return format!("'{value}' of the template '{template}'");
     }
+    let text = node.kind.text().unwrap_or_default();
     match &node.kind {
         NodeKind::List(items) if items.is_empty() => "an empty list".to_owned(),
         NodeKind::List(_) => "a list".to_owned(),
         NodeKind::Map(entries) if entries.is_empty() => "an empty mapping".to_owned(),
         NodeKind::Map(_) => "a mapping".to_owned(),
-        NodeKind::Scalar {
-            is_date: true,
-            text,
-            ..
-        } => format!("the date {text}"),
-        NodeKind::Scalar { text, .. } => match node.as_str() {
+        NodeKind::Scalar { is_date: true, .. } => format!("the date {text}"),
+        NodeKind::Scalar { .. } => match node.as_str() {
             Some("") => "an empty text".to_owned(),
             Some(_) => "text".to_owned(),
             None if node.is_null() => "nothing".to_owned(),

@@ -152,7 +152,7 @@ impl<'text> Reader<'text> {
         let mut entries: Vec<(Node, Node)> = Vec::new();
         while let Some(line) = self.line.filter(|line| line.indent >= indent) {
             let (key, value) = line.entry()?;
-            let key = scalar(Line { text: key, ..line })?;
+            let key = plain(Line { text: key, ..line })?;
             if line.indent != indent || !is_new(&key, &entries) {
                 return None;
             }
@@ -215,36 +215,34 @@ fn scalar(line: Line<'_>) -> Option<Node> {
     let kind = match line.text.bytes().next()? {
         b'"' => text(quoted('"')?),
         b'\'' => text(quoted('\'')?),
-        first => {
-            let behind = line.text.as_bytes().get(1);
-            let starts = match first {
-                b'-' => behind.is_some_and(|next| *next != b' '),
-                _ => !b"?:,[]{}#&*!|>%@`=<".contains(&first),
-            };
+        _ => {
             let mut pairs = line.text.as_bytes().windows(2);
-            if !starts
-                || pairs.any(|pair| pair == b": " || pair == b" #")
-                || line.text.ends_with(':')
-            {
+            if pairs.any(|pair| pair == b": " || pair == b" #") || line.text.ends_with(':') {
                 return None;
             }
-            let scalar = scalar::meaning(line.text, ScalarStyle::Plain, None).ok()?;
-            NodeKind::Scalar {
-                value: scalar.value,
-                text: line.text.to_owned(),
-                is_date: scalar.is_date,
-            }
+            return plain(line);
         }
     };
     Some(node(kind, line.number, line.indent))
 }
 
-fn text(text: &str) -> NodeKind {
-    NodeKind::Scalar {
-        value: Value::from(text),
-        text: text.to_owned(),
-        is_date: false,
+/// Reads a scalar without quotes, which ends where the text does.
+fn plain(line: Line<'_>) -> Option<Node> {
+    let starts = match line.text.as_bytes() {
+        [b'-', rest @ ..] => rest.first().is_some_and(|next| *next != b' '),
+        [first, ..] => !b"?:,[]{}#&*!|>%@`=<".contains(first),
+        [] => false,
+    };
+    if !starts {
+        return None;
     }
+    let scalar = scalar::meaning(line.text, ScalarStyle::Plain, None).ok()?;
+    let kind = NodeKind::scalar(scalar.value, line.text, scalar.is_date);
+    Some(node(kind, line.number, line.indent))
+}
+
+fn text(text: &str) -> NodeKind {
+    NodeKind::scalar(Value::from(text), text, false)
 }
 
 #[cfg(test)]

@@ -21,8 +21,9 @@ pub enum NodeKind {
     Scalar {
         /// Its meaning; a quoted one is always text, and a date is its text.
         value: Value,
-        /// Its text, without quotes and escapes.
-        text: String,
+        /// Its text, without quotes and escapes, where it is not the text that `value` is; see
+        /// [`NodeKind::text`].
+        other_text: Option<String>,
         /// Whether DVC reads it as a date, which has no place in `dvc.lock`: refuse it where it is used.
         is_date: bool,
     },
@@ -30,6 +31,28 @@ pub enum NodeKind {
     List(Vec<Node>),
     /// A mapping in file order; keys are scalars, unique. What `<<` brought stands first.
     Map(Vec<(Node, Node)>),
+}
+
+impl NodeKind {
+    /// Makes a scalar that means `value` and was written as `text`.
+    pub fn scalar(value: Value, text: &str, is_date: bool) -> Self {
+        let is_same = value.as_str() == Some(text);
+        NodeKind::Scalar {
+            other_text: (!is_same).then(|| text.to_owned()),
+            value,
+            is_date,
+        }
+    }
+
+    /// Returns a scalar's text, without quotes and escapes; `None` for a sequence or mapping.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            NodeKind::Scalar {
+                value, other_text, ..
+            } => other_text.as_deref().or(value.as_str()),
+            _ => None,
+        }
+    }
 }
 
 impl Node {
@@ -61,9 +84,13 @@ impl Node {
     /// Returns a mapping's entry; `None` also if this is no mapping.
     pub fn get(&self, key: &str) -> Option<&Node> {
         let entries = self.as_map()?;
+        let is_it = |node: &Node| match node.as_str() {
+            Some(text) => text == key,
+            None => node.to_key().is_some_and(|found| found == *key),
+        };
         entries
             .iter()
-            .find(|(node, _)| node.to_key().is_some_and(|found| found == *key))
+            .find(|(node, _)| is_it(node))
             .map(|(_, value)| value)
     }
 

@@ -114,11 +114,7 @@ impl<'text> Reader<'text> {
             }
         }
         Ok(root.unwrap_or(Node {
-            kind: NodeKind::Scalar {
-                value: Value::Null,
-                text: String::new(),
-                is_date: false,
-            },
+            kind: NodeKind::scalar(Value::Null, "", false),
             line: 1,
             column: 1,
         }))
@@ -194,11 +190,7 @@ impl<'text> Reader<'text> {
             depth: 1,
             is_merge: scalar.is_merge,
             node: Node {
-                kind: NodeKind::Scalar {
-                    value: scalar.value,
-                    text: text.into_owned(),
-                    is_date: scalar.is_date,
-                },
+                kind: NodeKind::scalar(scalar.value, &text, scalar.is_date),
                 line: at.line(),
                 column: at.col() + 1,
             },
@@ -207,9 +199,7 @@ impl<'text> Reader<'text> {
 
     /// A plain `<<` or `=` is a key and nothing else.
     fn check_is_value(&self, built: &Built, is_quoted: bool) -> Result<()> {
-        let is_mark = built.is_merge
-            || (!is_quoted
-                && matches!(&built.node.kind, NodeKind::Scalar { text, .. } if text == "="));
+        let is_mark = built.is_merge || (!is_quoted && built.node.kind.text() == Some("="));
         match is_mark {
             true => {
                 let text = built.node.as_str().unwrap_or_default();

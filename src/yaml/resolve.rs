@@ -28,6 +28,11 @@ const MOST_DIGITS: usize = 4300;
 
 /// Returns what `text` means when it is written without quotes.
 pub(crate) fn meaning(text: &str) -> Meaning {
+    let first = text.as_bytes().first().copied().unwrap_or_default();
+    // Most are words.
+    if first.is_ascii_alphabetic() && !b"nNtTfF".contains(&first) {
+        return Meaning::Text;
+    }
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Meaning::Null,
         "true" | "True" | "TRUE" | "false" | "False" | "FALSE" => return Meaning::Bool,
@@ -35,7 +40,6 @@ pub(crate) fn meaning(text: &str) -> Meaning {
         "=" => return Meaning::ValueMark,
         _ => {}
     }
-    let first = text.as_bytes().first().copied().unwrap_or_default();
     if !matches!(first, b'-' | b'+' | b'.' | b'0'..=b'9') {
         return Meaning::Text;
     }
@@ -52,7 +56,12 @@ pub(crate) fn meaning(text: &str) -> Meaning {
 
 /// Returns the value of a plain scalar, or why there is none. Dates are text here.
 pub(crate) fn value(text: &str) -> Result<Value, String> {
-    Ok(match meaning(text) {
+    value_of(meaning(text), text)
+}
+
+/// As [`value`], of a scalar whose meaning is known.
+pub(super) fn value_of(meaning: Meaning, text: &str) -> Result<Value, String> {
+    Ok(match meaning {
         Meaning::Null => Value::Null,
         Meaning::Bool => Value::Bool(text.starts_with(['t', 'T'])),
         Meaning::Int => int(text)?,
@@ -209,6 +218,9 @@ fn date_exists(text: &str) -> bool {
 
 /// Returns the integer that `text` is in decimal, `0b`, `0o` or `0x` notation.
 pub(crate) fn int(text: &str) -> Result<Value, String> {
+    if let Ok(small) = text.parse() {
+        return Ok(Value::Int(small));
+    }
     let negative = text.starts_with('-');
     let body: String = unsigned(text).chars().filter(|next| *next != '_').collect();
     let (base, digits) = match body.get(..2) {

@@ -28,7 +28,7 @@ pub(super) fn meaning(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Resu
             }
             meaning => {
                 is_date = meaning == Meaning::Date;
-                resolve::value(text)?
+                resolve::value_of(meaning, text)?
             }
         },
         None => Value::from(text),

@@ -10,6 +10,7 @@ use super::DEFAULT_PARAMS;
 use crate::error::Result;
 use crate::yaml::Node;
 use indexmap::IndexMap;
+use std::fmt::Display;
 
 const STAGE_KEYS: &[&str] = &[
     "cmd",
@@ -66,29 +67,29 @@ pub(super) fn read(
     };
     let mut seen: IndexMap<String, String> = IndexMap::new();
     for (key, _, value) in &entries {
-        let what = format!("'{key}' of {whole}");
+        let what = format_args!("'{key}' of {whole}");
         match *key {
             "deps" => {
-                for item in file.list(value, &what)? {
-                    file.text_as(item, &item_of(&what), "a path")?;
-                    let path = paths.read_dependency(item, &what)?;
+                for item in file.list(value, what)? {
+                    file.text_as(item, item_of(what), "a path")?;
+                    let path = paths.read_dependency(item, what)?;
                     if paths::is_outside(&path) && paths::is_within(file.sources.root(), &path) {
-                        let written = file.text(item, &what)?;
+                        let written = file.text(item, what)?;
                         let what = format!("'{written}' in {what} holds the project itself");
                         return Err(file.error(item, what));
                     }
                     place.inputs.push((path.clone(), Spot::of(file, item)));
                     // one that is written twice alike is recorded twice, as by DVC
-                    let written = file.text(item, &what)?;
+                    let written = file.text(item, what)?;
                     if seen.entry(path.clone()).or_insert_with(|| written.clone()) == &written {
                         stage.deps.push(path);
                     }
                 }
             }
-            "params" => stage.params = params(&mut paths, value, &what, place)?,
-            "frozen" => stage.frozen = file.flag(value, &what)?,
-            "always_changed" => stage.always_changed = file.flag(value, &what)?,
-            "desc" => stage.desc = Some(file.label(value, &what, "text")?),
+            "params" => stage.params = params(&mut paths, value, what, place)?,
+            "frozen" => stage.frozen = file.flag(value, what)?,
+            "always_changed" => stage.always_changed = file.flag(value, what)?,
+            "desc" => stage.desc = Some(file.label(value, what, "text")?),
             "meta" => stage.meta = Some(value.to_value()),
             _ => {}
         }
@@ -125,16 +126,16 @@ pub(super) fn read(
 }
 
 fn command(file: File<'_>, node: &Node, whole: &str) -> Result<Command> {
-    let what = format!("'cmd' of {whole}");
+    let what = format_args!("'cmd' of {whole}");
     let command = match node.as_list() {
         Some(items) => {
             let items: Result<Vec<String>> = items
                 .iter()
-                .map(|item| file.text(item, &item_of(&what)))
+                .map(|item| file.text(item, item_of(what)))
                 .collect();
             Command::List(items?)
         }
-        None => Command::Text(file.text_as(node, &what, "a command or a list of commands")?),
+        None => Command::Text(file.text_as(node, what, "a command or a list of commands")?),
     };
     let lines = command.lines();
     if lines.is_empty() || lines.iter().any(|line| line.trim().is_empty()) {
@@ -150,7 +151,7 @@ fn command(file: File<'_>, node: &Node, whole: &str) -> Result<Command> {
 fn params(
     paths: &mut Paths<'_>,
     node: &Node,
-    what: &str,
+    what: impl Display + Copy,
     place: &mut Placed,
 ) -> Result<Vec<ParamsDependency>> {
     let file = paths.file;
@@ -158,7 +159,7 @@ fn params(
     let mut files: IndexMap<String, (Vec<String>, bool)> = IndexMap::new();
     for item in file.list(node, what)? {
         if item.as_map().is_none() {
-            let key = file.text_as(item, &item_of(what), "a key or a mapping")?;
+            let key = file.text_as(item, item_of(what), "a key or a mapping")?;
             let path = paths::join(&paths.base, DEFAULT_PARAMS)
                 .map_err(|problem| file.bad_path(item, what, DEFAULT_PARAMS, problem))?;
             if path != DEFAULT_PARAMS {
@@ -177,9 +178,9 @@ fn params(
                 *whole = true;
                 continue;
             }
-            let what = format!("'{written}' in {what}");
-            for key in file.list(keys, &what)? {
-                all.push(file.text_as(key, &item_of(&what), "a key")?);
+            let what = format_args!("'{written}' in {what}");
+            for key in file.list(keys, what)? {
+                all.push(file.text_as(key, item_of(what), "a key")?);
             }
         }
     }

@@ -59,7 +59,10 @@ pub(super) fn stages(
                     "'{JOIN}' stands before the key of a generated stage"
                 )));
             }
-            let stage = stage(resolver, scope, name, definition)?;
+            let stage = match says_more(definition) {
+                true => stage(resolver, scope, name, definition)?,
+                false => definition.clone(),
+            };
             resolved.push((name_node.clone(), stage));
             continue;
         };
@@ -95,6 +98,16 @@ pub(super) fn stages(
 }
 
 /// Resolves the definition of one stage, with its own `vars`.
+/// Whether a stage is anything else than what it looks like: it has a template, an escaped one or `vars`.
+fn says_more(node: &Node) -> bool {
+    match &node.kind {
+        NodeKind::Scalar { .. } => node.kind.text().is_some_and(|text| text.contains("${")),
+        NodeKind::List(items) => items.iter().any(says_more),
+        NodeKind::Map(entries) => (entries.iter())
+            .any(|(key, value)| key.as_str() == Some("vars") || says_more(key) || says_more(value)),
+    }
+}
+
 fn stage(resolver: &Resolver<'_>, scope: Scope<'_>, name: &str, node: &Node) -> Result<Node> {
     let Some(entries) = node.as_map() else {
         return Ok(node.clone());

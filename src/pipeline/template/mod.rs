@@ -122,7 +122,10 @@ pub(super) fn resolve(file: File<'_>, root: &Node, sources: &dyn Sources) -> Res
 /// Whether a file needs values: it has `vars`, a generated stage or a template.
 fn is_templated(node: &Node) -> bool {
     match &node.kind {
-        NodeKind::Scalar { text, .. } => !expression::templates(text).is_empty(),
+        NodeKind::Scalar { .. } => {
+            let text = node.kind.text().unwrap_or_default();
+            text.contains("${") && !expression::templates(text).is_empty()
+        }
         NodeKind::List(items) => items.iter().any(is_templated),
         NodeKind::Map(entries) => entries.iter().any(|(key, value)| {
             matches!(key.as_str(), Some("vars" | "foreach" | "matrix"))
@@ -190,10 +193,5 @@ fn with_kind(node: &Node, kind: NodeKind) -> Node {
 
 /// Returns text as a node.
 fn text_node(text: &str, at: &Node) -> Node {
-    let kind = NodeKind::Scalar {
-        value: text.into(),
-        text: text.to_owned(),
-        is_date: false,
-    };
-    with_kind(at, kind)
+    with_kind(at, NodeKind::scalar(text.into(), text, false))
 }

@@ -11,8 +11,8 @@ impl Resolver<'_> {
     /// Returns a node with its templates replaced, keys included.
     pub(super) fn node(&self, node: &Node, scope: Scope<'_>, place: Place<'_>) -> Result<Node> {
         let kind = match &node.kind {
-            NodeKind::Scalar { value, text, .. } => match value {
-                Value::Str(_) => return self.text(node, text, scope, place),
+            NodeKind::Scalar { value, .. } => match (value, node.kind.text()) {
+                (Value::Str(_), Some(text)) => return self.text(node, text, scope, place),
                 _ => return Ok(node.clone()),
             },
             NodeKind::List(items) => {
@@ -72,8 +72,8 @@ impl Resolver<'_> {
         let whole = whole.replace("\\${", "${");
         let kind = match &node.kind {
             NodeKind::Scalar { is_date, .. } => NodeKind::Scalar {
-                value: Value::Str(whole.clone()),
-                text: whole,
+                value: Value::Str(whole),
+                other_text: None,
                 is_date: *is_date,
             },
             other => other.clone(),
@@ -165,11 +165,7 @@ fn is_map(var: &Var) -> bool {
 /// Returns a value as a node that stands where the template `text` stood.
 fn built(var: &Var, text: &str, at: &Node) -> Node {
     let kind = match &var.kind {
-        Kind::Scalar(value) => NodeKind::Scalar {
-            value: value.clone(),
-            text: text.to_owned(),
-            is_date: false,
-        },
+        Kind::Scalar(value) => NodeKind::scalar(value.clone(), text, false),
         Kind::List(items) => {
             NodeKind::List(items.iter().map(|item| built(item, text, at)).collect())
         }

@@ -1,7 +1,7 @@
 //! `vars`: files and inline mappings whose values templates can name.
 
 use super::context::{Context, Kind, Origin, Var};
-use super::{Resolver, expression};
+use super::{Resolver, is_templated};
 use crate::error::Result;
 use crate::pipeline::parse::DEFAULT_PARAMS;
 use crate::pipeline::paths;
@@ -60,7 +60,7 @@ impl Vars<'_> {
                 let vars = Var::of(&item.to_value(), Origin::inline(&place));
                 self.add(context, item, mapping(vars))?;
             } else {
-                let typed = file.text_as(item, &item_of(self.what), "a file or a mapping")?;
+                let typed = file.text_as(item, item_of(self.what), "a file or a mapping")?;
                 self.load_file(context, item, &typed)?;
             }
         }
@@ -161,9 +161,9 @@ impl Vars<'_> {
 
     fn refuse_templates(&self, node: &Node) -> Result<()> {
         match &node.kind {
-            NodeKind::Scalar { text, .. } => match expression::templates(text).is_empty() {
-                true => Ok(()),
-                false => Err(self
+            NodeKind::Scalar { .. } => match is_templated(node) {
+                false => Ok(()),
+                true => Err(self
                     .resolver
                     .file
                     .error(node, format!("{} cannot have templates", self.what))),

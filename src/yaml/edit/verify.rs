@@ -85,15 +85,15 @@ pub(super) fn equal(old: &Node, new: &Node) -> bool {
         (
             NodeKind::Scalar {
                 value,
-                text,
+                other_text,
                 is_date,
             },
             NodeKind::Scalar {
                 value: new_value,
-                text: new_text,
+                other_text: new_text,
                 is_date: new_is_date,
             },
-        ) => value.identical(new_value) && text == new_text && is_date == new_is_date,
+        ) => value.identical(new_value) && other_text == new_text && is_date == new_is_date,
         (NodeKind::List(old), NodeKind::List(new)) => {
             old.len() == new.len() && old.iter().zip(new).all(|(old, new)| equal(old, new))
         }
