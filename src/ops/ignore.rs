@@ -2,6 +2,7 @@
 
 use crate::error::{Context, Result};
 use crate::pipeline::Output;
+use crate::store::tracked::IgnoreRules;
 use crate::store::{Store, durable};
 
 /// What [`outputs`] did.
@@ -17,9 +18,17 @@ pub struct Ignored {
 ///
 /// What is ignored already is left alone. Entries go to the end, in the given order, as `/<name>`.
 pub fn outputs<'o>(store: &Store, outs: impl IntoIterator<Item = &'o Output>) -> Result<Ignored> {
+    outputs_by(&mut store.ignore_rules()?, store, outs)
+}
+
+/// As [`outputs`], by rules that have been read.
+pub fn outputs_by<'o>(
+    rules: &mut IgnoreRules<'_>,
+    store: &Store,
+    outs: impl IntoIterator<Item = &'o Output>,
+) -> Result<Ignored> {
     let project = store.project()?;
     let mut ignored = Ignored::default();
-    let mut rules = store.ignore_rules()?;
     for out in outs.into_iter().filter(|out| out.cache) {
         let (folder, name) = out.path.rsplit_once('/').unwrap_or(("", &out.path));
         let path = project.join(&out.path);

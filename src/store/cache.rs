@@ -267,7 +267,11 @@ mod tests {
             }
             expected.push((md5.to_string(), text.len() as u64));
         }
-        drop(cache.capture_dir(root.path()).unwrap());
+        cache
+            .capture_dir()
+            .unwrap()
+            .make(&cache, root.path())
+            .unwrap();
         expected.sort();
         assert_eq!(cache.stored(Format::V2).unwrap(), expected);
         assert_eq!(cache.stored(Format::V3).unwrap(), expected);

@@ -8,80 +8,101 @@
 use super::cache::Cache;
 use super::{durable, journal, leftovers};
 use crate::error::{Context, Error, Result};
+use crate::id;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 use tempfile::NamedTempFile;
 
 const LOCK: &str = "lock";
 const OWNER: &str = "owner";
 
-/// A run's folder, locked for as long as this value lives; dropping it keeps the folder.
+/// A run's folder, locked for as long as a handle to it lives; dropping the last one keeps the folder.
+#[derive(Debug, Clone)]
+pub struct CaptureDir(Arc<Inner>);
+
 #[derive(Debug)]
-pub struct CaptureDir {
+struct Inner {
     path: PathBuf,
-    _lock: File,
+    /// Not there before the folder is.
+    lock: OnceLock<File>,
 }
 
 impl CaptureDir {
+    fn new(path: PathBuf, lock: OnceLock<File>) -> Self {
+        CaptureDir(Arc::new(Inner { path, lock }))
+    }
+
     /// Returns the folder.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.0.path
     }
 
     /// Returns how many bytes can still be written beside the captures.
     pub fn free_space(&self) -> Result<u64> {
-        free_space(&self.path)
+        free_space(self.path())
     }
 
     /// Returns when it was made, by the clock of its file system.
     pub fn made(&self) -> Result<SystemTime> {
-        fs_err::metadata(self.path.join(OWNER))
+        fs_err::metadata(self.path().join(OWNER))
             .and_then(|stat| stat.modified())
-            .context(|| format!("cannot read '{}'", self.path.display()))
+            .context(|| format!("cannot read '{}'", self.path().display()))
     }
 
-    /// Makes a folder in it for the copies of this process, and returns it.
+    /// Returns the folder in it for the copies of this process; makes one if the folder is there.
     pub fn copies(&self) -> Result<PathBuf> {
-        journal::new_copies(&self.path)
-            .context(|| format!("cannot create a folder in '{}'", self.path.display()))
+        match self.0.lock.get() {
+            None => Ok(self.path().join(journal::FIRST_COPIES)),
+            Some(_) => journal::new_copies(self.path())
+                .context(|| format!("cannot create a folder in '{}'", self.path().display())),
+        }
     }
 
-    /// Removes the folder with everything in it.
+    /// Makes it for the run in the worktree whose git directory is `owner`, with the folder for copies.
+    /// Does nothing where it is there.
+    pub fn make(&self, cache: &Cache, owner: &Path) -> Result<()> {
+        if self.0.lock.get().is_some() {
+            return Ok(());
+        }
+        let path = self.path();
+        let make = || -> io::Result<Option<File>> {
+            cache.create_dir(durable::parent(path))?;
+            fs_err::create_dir(path)?;
+            fs_err::write(path.join(OWNER), owner.as_os_str().as_bytes())?;
+            let lock = fs_err::File::create_new(path.join(LOCK))?.into_file();
+            let lock = take(path, lock)?;
+            fs_err::create_dir(path.join(journal::FIRST_COPIES))?;
+            Ok(lock)
+        };
+        let doing = || format!("cannot create the folder '{}'", path.display());
+        let lock = make().context(doing)?;
+        let lock = lock.ok_or_else(|| Error::io(doing()))?;
+        let _ours = self.0.lock.set(lock);
+        Ok(())
+    }
+
+    /// Removes the folder with everything in it, if it was made.
     pub fn remove(self) -> Result<()> {
-        fs_err::remove_dir_all(&self.path)
-            .context(|| format!("cannot remove '{}'", self.path.display()))
+        match self.0.lock.get() {
+            None => Ok(()),
+            Some(_) => fs_err::remove_dir_all(self.path())
+                .context(|| format!("cannot remove '{}'", self.path().display())),
+        }
     }
 }
 
 impl Cache {
-    /// Creates the folder of a run in the worktree whose git directory is `owner`.
-    pub fn capture_dir(&self, owner: &Path) -> Result<CaptureDir> {
+    /// Returns where a run has its folder. Nothing is made before [`CaptureDir::make`]: a run in which
+    /// nothing has to run needs none.
+    pub fn capture_dir(&self) -> Result<CaptureDir> {
         let base = self.captures_base()?;
-        // A scan for leftovers may take the lock between two of these steps; a fresh name is free.
-        for _ in 0..10 {
-            let path = tempfile::Builder::new()
-                .prefix("run-")
-                .tempdir_in(&base)
-                .context(|| format!("cannot create a folder in '{}'", base.display()))?
-                .keep();
-            let make = || -> io::Result<Option<File>> {
-                fs_err::write(path.join(OWNER), owner.as_os_str().as_bytes())?;
-                let lock = fs_err::File::create_new(path.join(LOCK))?.into_file();
-                take(&path, lock)
-            };
-            let lock = make().context(|| format!("cannot prepare '{}'", path.display()))?;
-            if let Some(_lock) = lock {
-                return Ok(CaptureDir { path, _lock });
-            }
-        }
-        Err(Error::io(format!(
-            "cannot lock a folder in '{}'",
-            base.display()
-        )))
+        let name = format!("run-{:016x}", u64::from_le_bytes(id::random()?));
+        Ok(CaptureDir::new(base.join(name), OnceLock::new()))
     }
 
     /// Returns, locked, the folders that killed runs of the worktree `owner` left behind, and old ones
@@ -113,12 +134,12 @@ impl Cache {
                     .write(true)
                     .open(path.join(LOCK))
                     .and_then(|lock| take(&path, lock.into_file()));
-                if let Ok(Some(_lock)) = lock {
-                    leftovers.push(CaptureDir { path, _lock });
+                if let Ok(Some(lock)) = lock {
+                    leftovers.push(CaptureDir::new(path, lock.into()));
                 }
             }
         }
-        leftovers.sort_by(|a, b| a.path.cmp(&b.path));
+        leftovers.sort_by(|a, b| a.path().cmp(b.path()));
         Ok(leftovers)
     }
 
@@ -136,16 +157,14 @@ impl Cache {
         ]
     }
 
-    /// Creates and returns the folder for captures on the file system of the outputs.
+    /// Returns the folder for captures on the file system of the outputs.
     fn captures_base(&self) -> Result<PathBuf> {
         let cannot = |path: &Path| format!("cannot create the directory '{}'", path.display());
         self.create_dir(&self.dir).context(|| cannot(&self.dir))?;
         let device = |path: &Path| fs_err::metadata(path).map(|stat| stat.dev());
         let same = device(&self.dir).ok() == device(&self.project).ok();
         let [in_cache, in_project] = self.captures_bases();
-        let base = if same { in_cache } else { in_project };
-        self.create_dir(&base).context(|| cannot(&base))?;
-        Ok(base)
+        Ok(if same { in_cache } else { in_project })
     }
 }
 
@@ -182,12 +201,17 @@ mod tests {
         let owner = Path::new("/repo/.git");
         assert!(cache.leftover_captures(owner).unwrap().is_empty());
 
-        let running = cache.capture_dir(owner).unwrap();
-        let killed = cache.capture_dir(owner).unwrap();
+        let make = |owner: &Path| {
+            let folder = cache.capture_dir().unwrap();
+            folder.make(&cache, owner).unwrap();
+            folder
+        };
+        let (running, killed) = (make(owner), make(owner));
+        running.make(&cache, owner).unwrap();
         let killed_path = killed.path().to_owned();
         fs_err::write(killed.path().join("model"), "x").unwrap();
         drop(killed);
-        drop(cache.capture_dir(Path::new("/other/.git")).unwrap());
+        drop(make(Path::new("/other/.git")));
         assert!(killed_path.starts_with(root.path().join(".dvc/cache/git-exp")));
 
         let leftovers = cache.leftover_captures(owner).unwrap();

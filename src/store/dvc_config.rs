@@ -172,9 +172,14 @@ pub(super) const REMOTE_PATHS: [&str; 7] = [
 ];
 
 impl Store {
-    /// Reads DVC's config for this project.
-    pub fn dvc_config(&self) -> Result<DvcConfig> {
-        DvcConfig::load(&self.project()?.join(".dvc"))
+    /// Returns DVC's config for this project, as it was when this store first read it.
+    pub fn dvc_config(&self) -> Result<Arc<DvcConfig>> {
+        let mut known = self.dvc_config.borrow_mut();
+        if let Some(config) = &*known {
+            return Ok(config.clone());
+        }
+        let config = Arc::new(DvcConfig::load(&self.project()?.join(".dvc"))?);
+        Ok(known.insert(config).clone())
     }
 
     /// Opens the project's cache as `cache.dir`, `cache.type`, `cache.shared` and design.md §4
@@ -228,6 +233,7 @@ impl Store {
             .hint("set cache.dir in .dvc/config.local"));
         };
         durable::write(&file, with_entry(&text, "cache", "dir", value).as_bytes())?;
+        self.dvc_config.take();
         Ok(Some(dir))
     }
 

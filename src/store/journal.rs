@@ -299,7 +299,10 @@ fn parse_name(name: &OsStr) -> Option<(u64, EntryKind)> {
     Some((number.parse().ok()?, kind))
 }
 
-/// Returns the names of copies of one process in `dir`, so that those of the next do not meet them.
+/// What [`new_copies`] makes in a new folder.
+pub(super) const FIRST_COPIES: &str = "copies-1";
+
+/// Makes the folder of the copies of one process in `dir`, so that those of the next do not meet them.
 pub(super) fn new_copies(dir: &Path) -> io::Result<PathBuf> {
     for number in 1_u32.. {
         let copies = dir.join(format!("copies-{number}"));
@@ -321,7 +324,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         fs_err::create_dir(root.path().join(".dvc")).unwrap();
         let cache = Cache::new(root.path().join(".dvc/cache"), root.path());
-        let dir = cache.capture_dir(Path::new("/repo/.git")).unwrap();
+        let dir = cache.capture_dir().unwrap();
+        dir.make(&cache, Path::new("/repo/.git")).unwrap();
         (root, dir)
     }
 

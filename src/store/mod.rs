@@ -74,6 +74,7 @@ use crate::id::{self, ObjectId};
 use crate::pipeline::paths::is_outside;
 use crate::progress::Progress;
 use bstr::{BStr, ByteSlice};
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -95,6 +96,8 @@ pub struct Store {
     pub(crate) prefix: String,
     pub(crate) settings: config::Settings,
     pub(crate) progress: Arc<Progress>,
+    /// What was read of DVC's config.
+    pub(crate) dvc_config: RefCell<Option<Arc<dvc_config::DvcConfig>>>,
 }
 
 /// Where HEAD is.

@@ -15,6 +15,7 @@ use gix::refs::file::transaction::prepare;
 use gix::refs::transaction::{PreviousValue, RefEdit};
 use gix::refs::{FullName, Target};
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -174,6 +175,17 @@ impl Store {
     pub fn find_ref(&self, name: &str) -> Result<Option<ObjectId>> {
         let doing = || format!("cannot read ref '{name}'");
         let full = full_name(name)?;
+        // gix goes on to look in five other places, 'refs/tags/refs/…' among them.
+        let is_missing = |path: &Path| {
+            fs_err::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+        };
+        if name.starts_with("refs/")
+            && is_missing(&self.common_dir.join(name))
+            && is_missing(&self.git_dir.join(name))
+            && is_missing(&self.repo.refs.packed_refs_path())
+        {
+            return Ok(None);
+        }
         let Some(mut reference) = self.repo.try_find_reference(full.as_ref()).context(doing)?
         else {
             return Ok(None);

@@ -29,12 +29,7 @@ impl Requests {
     /// Returns the requests that wait, each a file to be given to [`Requests::answer`].
     pub fn waiting(&self) -> Vec<PathBuf> {
         let entries = fs_err::read_dir(&self.folder).into_iter().flatten();
-        let files = entries.flatten().filter(|entry| {
-            // One with a text is an answer that nobody has read yet.
-            entry
-                .metadata()
-                .is_ok_and(|stat| stat.is_file() && stat.len() == 0)
-        });
+        let files = entries.flatten().filter(waits);
         files.map(|entry| entry.path()).collect()
     }
 
@@ -53,6 +48,12 @@ impl Requests {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether a file is a request; one with a text is an answer that nobody has read yet.
+fn waits(entry: &fs_err::DirEntry) -> bool {
+    let stat = entry.metadata();
+    stat.is_ok_and(|stat| stat.is_file() && stat.len() == 0)
 }
 
 /// The asker's side. Dropping it takes the request back.
@@ -112,11 +113,10 @@ impl Store {
         let requests = Requests {
             folder: folder.clone(),
         };
-        let waiting = requests.waiting();
         for entry in fs_err::read_dir(&folder).context(cannot)?.flatten() {
             let path = entry.path();
             // Gone would mean taken to who still waits, if anybody does.
-            if waiting.contains(&path) {
+            if waits(&entry) {
                 requests.answer(&path, Some("the run that was asked has ended"))?;
             } else {
                 fs_err::remove_file(&path).context(cannot)?;

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::lockfile::Lockfile;
 use crate::pipeline::Pipeline;
+use crate::store::Store;
 use crate::store::journal::{Entry, EntryKind};
 use crate::store::objects::Batch;
 use std::io::Write;
@@ -88,16 +89,17 @@ impl Recording {
     /// [`Recording::give_up`].
     ///
     /// `taken` is told when the bytes of a capture are held no longer, if that is before it returns.
+    /// `store` is another handle on the recording's own: making one costs more than a small job.
     pub(super) fn perform(
         &mut self,
+        store: &Store,
         job: Job,
         taken: &mut dyn FnMut(),
         events: &mut dyn FnMut(Event),
     ) -> Result<()> {
         let kind = job.work.kind();
         self.start_entry(job.number);
-        let store = self.store.clone();
-        let batch = Batch::new(&store);
+        let batch = Batch::new(store);
         batch.adopt(std::mem::take(&mut self.unsynced));
         let done = std::panic::catch_unwind(AssertUnwindSafe(|| match job.work {
             Work::Stage(facts) => {

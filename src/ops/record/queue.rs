@@ -59,7 +59,7 @@ impl Queue {
                 recording,
                 jobs: job_queue,
                 reports: report_queue,
-                waker,
+                waker: Some(waker),
                 waiting: waiting.clone(),
             }),
             jobs: Some(jobs),
@@ -111,6 +111,7 @@ impl Queue {
     /// Makes ready for what a stage leaves.
     pub(super) fn expect_stage(&mut self) -> Result<()> {
         if let Some(idle) = &self.idle {
+            idle.recording.make_folder()?;
             // Without a plan a kill loses what a failure of the disk would lose anyway.
             let _not_fatal = self.journal.write_plan(&idle.recording.plan());
         }
@@ -171,7 +172,10 @@ impl Queue {
     pub fn finish(mut self, events: &mut dyn Events) -> Result<(Recorded, Option<String>)> {
         self.jobs = None;
         let recording = match (self.idle.take(), self.thread.take()) {
-            (Some(idle), _) => idle.work(),
+            (Some(mut idle), _) => {
+                idle.waker = None;
+                idle.work()
+            }
             (None, Some(thread)) => thread
                 .join()
                 .map_err(|_| Error::io("the recorder failed"))?,

@@ -120,6 +120,8 @@ pub struct Recording {
     /// Files that training reported before this run, until a capture says what they are now.
     pub(super) reported_before: Vec<TreeChange>,
     pub(super) metrics: BTreeMap<String, FileData>,
+    /// Where copies and journal lie; see [`Recording::make_folder`].
+    folder: CaptureDir,
     pub(super) copies: PathBuf,
     pub(super) facts: Option<StageFacts>,
     pub(super) outs: IndexMap<String, NoteOutput>,
@@ -192,6 +194,7 @@ impl Recording {
             reported: Arc::default(),
             reported_before: Vec::new(),
             metrics: BTreeMap::new(),
+            folder: folder.clone(),
             copies: folder.copies()?,
             facts: None,
             outs: IndexMap::new(),
@@ -218,6 +221,11 @@ impl Recording {
             unsynced: Vec::new(),
             leaves_lockfile: false,
         })
+    }
+
+    /// Makes the folder for copies and journal: before the first stage starts nothing comes into it.
+    pub(super) fn make_folder(&self) -> Result<()> {
+        self.folder.make(&self.cache, self.store.git_dir())
     }
 
     /// Returns the folder for the copies of captures.

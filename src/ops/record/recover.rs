@@ -108,11 +108,11 @@ fn finish(
     let mut damaged = Vec::new();
     for job in backlog.jobs {
         let is_capture = matches!(job.work, Work::Capture(_));
-        let mut done = recording.perform(job, &mut || {}, &mut tell);
+        let mut done = recording.perform(store, job, &mut || {}, &mut tell);
         // One that is damaged shall not cost those before it.
         if is_capture && done.is_ok() && recording.is_unsettled() {
             let work = Work::Settle;
-            done = recording.perform(Job { number: None, work }, &mut || {}, &mut tell);
+            done = recording.perform(store, Job { number: None, work }, &mut || {}, &mut tell);
         }
         match done {
             Ok(()) => {}
@@ -123,7 +123,7 @@ fn finish(
     if recording.missed.is_some() {
         let work = Work::Finish(Finish::default(), false);
         let job = Job { number: None, work };
-        recording.perform(job, &mut || {}, &mut tell)?;
+        recording.perform(store, job, &mut || {}, &mut tell)?;
     }
     for error in &damaged {
         lost(events, &plan.name, error);

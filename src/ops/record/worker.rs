@@ -5,6 +5,7 @@ use super::recorder::Recording;
 use super::settle::SETTLE_AFTER;
 use crate::event::Event;
 use crate::runner::wake::Waker;
+use crate::store::Store;
 use crate::store::journal::EntryKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,7 +35,8 @@ pub(super) struct Worker {
     pub recording: Recording,
     pub jobs: Receiver<Job>,
     pub reports: Sender<Report>,
-    pub waker: Waker,
+    /// Tells the runner to look at the reports; none where it waits for the worker itself.
+    pub waker: Option<Waker>,
     pub waiting: Arc<Waiting>,
 }
 
@@ -51,14 +53,17 @@ impl Worker {
         let report = |report| {
             // Nobody listens any more only when the run is over.
             let _over = reports.send(report);
-            waker.wake();
+            wake(&waker);
         };
+        let store = recording.store.clone();
+        let perform =
+            |recording: &mut _, job| perform(recording, &store, job, &waiting, &waker, &report);
         while let Some(job) = next(&jobs, &recording) {
             // A status speaks of all that was recorded.
             if matches!(job.work, Work::Finish(..)) && recording.is_unsettled() {
-                perform(&mut recording, settling(), &waiting, &waker, &report);
+                perform(&mut recording, settling());
             }
-            perform(&mut recording, job, &waiting, &waker, &report);
+            perform(&mut recording, job);
         }
         recording
     }
@@ -75,6 +80,12 @@ fn next(jobs: &Receiver<Job>, recording: &Recording) -> Option<Job> {
     }
 }
 
+fn wake(waker: &Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
 fn settling() -> Job {
     Job {
         number: None,
@@ -84,9 +95,10 @@ fn settling() -> Job {
 
 fn perform(
     recording: &mut Recording,
+    store: &Store,
     job: Job,
     waiting: &Waiting,
-    waker: &Waker,
+    waker: &Option<Waker>,
     report: &dyn Fn(Report),
 ) {
     let mut room = match &job.work {
@@ -98,11 +110,11 @@ fn perform(
         if let Some(bytes) = room.take() {
             waiting.bytes.fetch_sub(bytes, Ordering::AcqRel);
             waiting.items.fetch_sub(1, Ordering::AcqRel);
-            waker.wake();
+            wake(waker);
         }
     };
     let mut emit = |event| report(Report::Event(event));
-    let done = recording.perform(job, &mut taken, &mut emit);
+    let done = recording.perform(store, job, &mut taken, &mut emit);
     if done.is_err() {
         if let (true, Some(number)) = (is_capture, number) {
             recording.give_up(number, EntryKind::Capture);
@@ -114,7 +126,7 @@ fn perform(
         waiting.unfinished.fetch_sub(1, Ordering::AcqRel);
     }
     match done {
-        Ok(()) => waker.wake(),
+        Ok(()) => wake(waker),
         Err(error) => report(Report::Failed(error.chain())),
     }
 }

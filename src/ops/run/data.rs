@@ -58,13 +58,12 @@ impl Data {
     /// to say.
     pub fn look(
         store: &Store,
-        cache: &Cache,
+        (cache, format): (&Cache, Format),
         inputs: &Inputs,
         files: &[&DataFile],
         stages: &[&Stage],
     ) -> Result<Self> {
         let project = store.project()?;
-        let format = store.dvc_format(cache)?;
         let mut data = Data::default();
         let outs = files.iter().flat_map(|file| &file.stage.outs);
         let paths: Vec<PathBuf> = outs.map(|out| project.join(&out.path)).collect();

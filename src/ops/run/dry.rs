@@ -3,6 +3,7 @@
 use super::inputs::Inputs;
 use super::judge::{Course, Foreseen, Judge, Verdict, fed_by};
 use super::{Options, origin};
+use crate::digest::Format;
 use crate::error::Result;
 use crate::event::{Event, Events};
 use crate::id::ObjectId;
@@ -22,6 +23,8 @@ pub struct Dry<'a> {
     pub project: &'a Path,
     /// Where outputs would come from.
     pub cache: &'a Cache,
+    /// What new entries of `dvc.lock` are like.
+    pub format: Format,
     /// Pipeline and params.
     pub inputs: &'a Inputs,
     /// What was asked for.
@@ -44,7 +47,7 @@ impl Dry<'_> {
             inputs: self.inputs,
             options: self.options,
             lockfiles: &lockfiles,
-            format: self.store.dvc_format(self.cache)?,
+            format: self.format,
         };
         let pipeline = &self.inputs.pipeline;
         let mut starting: Vec<&Stage> = Vec::new();

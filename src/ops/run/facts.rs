@@ -11,6 +11,7 @@ use crate::pipeline::{ParamsDependency, Stage, paths};
 use crate::store::Store;
 use crate::store::cache::Cache;
 use crate::store::scan::Scanner;
+use crate::store::tracked::IgnoreRules;
 use crate::value::Map;
 use indexmap::IndexMap;
 use std::path::{Path, PathBuf};
@@ -22,13 +23,14 @@ pub fn check(
     inputs: &Inputs,
     stages: &[&Stage],
     scanner: &Scanner,
+    rules: &mut IgnoreRules<'_>,
     allow_missing: bool,
 ) -> Result<()> {
     let (pipeline, params) = (&inputs.pipeline, &inputs.params);
     for lockfile in pipeline.lock_files() {
         let path = store.tree_path(&lockfile);
         let is_used = stages.iter().any(|stage| stage.lock_file() == lockfile);
-        if is_used && store.is_ignored(&path, false)? && !scanner.is_tracked(path.as_bytes()) {
+        if is_used && !scanner.is_tracked(path.as_bytes()) && rules.matches(&path, false)? {
             return Err(Error::refused(format!("'{lockfile}' is ignored by git"))
                 .hint(format!("git check-ignore -v {path} names the rule")));
         }

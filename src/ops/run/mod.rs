@@ -67,24 +67,31 @@ use std::path::{Path, PathBuf};
 /// Runs. Errors before the first stage leave everything as it was.
 pub fn run(store: &Store, options: &Options, events: &mut dyn Events) -> Result<Report> {
     store.check_identity()?;
-    if options.from.is_none() {
-        store.head()?.require_commit()?;
-    }
+    let head = match options.from {
+        None => Some(store.head()?.require_commit()?),
+        Some(_) => None,
+    };
     store.project()?;
     let _lock = claim::claim(store, "run", events)?;
-    run_claimed(store, options, events)
+    run_claimed(store, options, head, events)
 }
 
-/// As [`run`], for a caller that holds this worktree's run lock.
-fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Result<Report> {
+/// As [`run`], for a caller that holds this worktree's run lock and knows HEAD.
+fn run_claimed(
+    store: &Store,
+    options: &Options,
+    head: Option<ObjectId>,
+    events: &mut dyn Events,
+) -> Result<Report> {
     let project = store.project()?.to_owned();
     let from = match options.from {
         Some(checkpoint) => Some(resume_point(store, checkpoint)?),
         None => None,
     };
-    let baseline = match &from {
-        Some(from) => from.baseline,
-        None => store.head()?.require_commit()?,
+    let baseline = match (&from, head) {
+        (Some(from), _) => from.baseline,
+        (None, Some(head)) => head,
+        (None, None) => store.head()?.require_commit()?,
     };
     let name = options
         .name
@@ -105,15 +112,18 @@ fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Res
     } else {
         &stages[..]
     };
-    let mut data = Data::look(store, &cache, &inputs, &files, readers)?;
+    let format = store.dvc_format(&cache)?;
+    let mut data = Data::look(store, (&cache, format), &inputs, &files, readers)?;
     let outputs = written_paths(store, &project, &inputs);
     let mut scanner = Scanner::new(store, outputs.clone())?;
+    let mut rules = store.ignore_rules()?;
     facts::check(
         &project,
         store,
         &inputs,
         &stages,
         &scanner,
+        &mut rules,
         options.allow_missing,
     )?;
     if options.dry {
@@ -122,6 +132,7 @@ fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Res
             store,
             project: &project,
             cache: &cache,
+            format,
             inputs: &inputs,
             options,
             from: from.as_ref(),
@@ -136,7 +147,8 @@ fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Res
         scanner.take_tree(from.checkpoint)?;
     }
     make_folders(&project, &stages)?;
-    let ignored = ignore::outputs(store, stages.iter().flat_map(|stage| &stage.outs))?;
+    let outs = stages.iter().flat_map(|stage| &stage.outs);
+    let ignored = ignore::outputs_by(&mut rules, store, outs)?;
     let mut edits = std::mem::take(&mut data.edits);
     edits.extend(inputs.edits.clone());
     // Synced with the first commit that leads to it: where nothing runs there may be none.
@@ -180,7 +192,6 @@ fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Res
         )));
     }
     store.clear_leftovers_in(folders_of_outputs(&project, &stages))?;
-    let format = store.dvc_format(&cache)?;
     let restorer = Restorer {
         store,
         inputs: &inputs,
@@ -230,7 +241,7 @@ fn run_claimed(store: &Store, options: &Options, events: &mut dyn Events) -> Res
         inputs: &inputs,
         tracked,
         outputs,
-        folder: cache.capture_dir(store.git_dir())?,
+        folder: cache.capture_dir()?,
     };
     let recording = Recording::new(
         store.clone(),

@@ -202,6 +202,9 @@ impl Question<'_> {
     /// Whether a run of another worktree adds to this experiment, or training that outlived one does.
     fn grows_elsewhere(&self, name: &ExperimentName) -> Result<bool> {
         let (store, baseline) = (self.store, self.baseline);
+        if store.worktrees()?.len() < 2 {
+            return Ok(false);
+        }
         let mut runs = store.running()?;
         runs.extend(store.orphans()?);
         Ok(runs.iter().any(|run| {

@@ -85,7 +85,7 @@ fn run_in(
             }
         }
     }
-    run_claimed(&own, options, events)
+    run_claimed(&own, options, None, events)
 }
 
 /// Refuses a dependency that only the workspace has, where it would be missing for no visible reason.

@@ -38,7 +38,13 @@ impl Source {
         let stages = inputs.pipeline.select(&options.targets, options.reach)?;
         let cache = store.cache()?;
         let files = inputs.pipeline.data_for(&stages, &options.targets);
-        let mut data = Data::look(store, &cache, &inputs, &files, &stages)?;
+        let mut data = Data::look(
+            store,
+            (&cache, store.dvc_format(&cache)?),
+            &inputs,
+            &files,
+            &stages,
+        )?;
         let written = written_paths(store, &project, &inputs);
         let mut scanner = Scanner::new(store, written.clone())?;
         let outs = inputs.pipeline.stages.iter().flat_map(|stage| &stage.outs);
