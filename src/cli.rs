@@ -43,10 +43,10 @@ pub fn main<A: clap::Parser>(run: fn(&mut Context, A) -> Result<()>) -> ExitCode
     if let Some(answer) = completion_answer(&command, &words) {
         return finish(&context.out, context.out.print(&answer));
     }
-    let arguments = command.try_get_matches_from(words).and_then(|matches| {
+    let arguments = command.try_get_matches_from(words).and_then(|mut matches| {
         context.out.quiet = global_flag(&matches, QUIET);
         context.out.verbose = global_flag(&matches, VERBOSE);
-        A::from_arg_matches(&matches)
+        A::from_arg_matches_mut(&mut matches)
     });
     let result = match arguments {
         Ok(arguments) => run(&mut context, arguments),

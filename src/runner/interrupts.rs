@@ -10,6 +10,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::origin::WithOrigin;
 use signal_hook::low_level::siginfo::{Cause, Origin};
+use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -121,7 +122,11 @@ fn leads_session() -> bool {
 
 /// Returns the mask of signals that are ignored, from `/proc/self/status`; none where there is no such file.
 fn ignored_signals() -> u64 {
-    let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();
+    // Such a file has no size: read as others are, it takes ten calls.
+    let mut status = String::with_capacity(4096);
+    if let Ok(mut file) = fs_err::File::open("/proc/self/status") {
+        let _partly = file.read_to_string(&mut status);
+    }
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
         .unwrap_or(0)

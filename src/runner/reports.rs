@@ -14,13 +14,13 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Whether a path of the project (and whether it is a directory) may go into git.
-pub type Admits = Box<dyn Fn(&str, bool) -> bool>;
+pub type Admits<'a> = Box<dyn Fn(&str, bool) -> bool + 'a>;
 
 /// What the `dvc.yaml` files of a project report.
-pub struct Reports {
+pub struct Reports<'a> {
     root: PathBuf,
     files: BTreeMap<String, Known>,
-    admits: Admits,
+    admits: Admits<'a>,
     admitted: BTreeMap<String, bool>,
     all: Arc<Reported>,
 }
@@ -36,13 +36,13 @@ struct Known {
     has_stages: bool,
 }
 
-impl Reports {
+impl<'a> Reports<'a> {
     /// Starts with the `dvc.yaml` of the project at `root`, where DVCLive usually writes, and `others`.
     pub fn new(
         root: &Path,
         pipeline: &Pipeline,
         others: impl IntoIterator<Item = String>,
-        admits: Admits,
+        admits: Admits<'a>,
     ) -> Self {
         let files = ["dvc.yaml".to_owned()]
             .into_iter()
@@ -177,12 +177,12 @@ mod tests {
 
     struct Project {
         root: tempfile::TempDir,
-        reports: Reports,
+        reports: Reports<'static>,
         stage: Stage,
     }
 
     impl Project {
-        fn new(pipeline: &str, admits: Admits) -> Self {
+        fn new(pipeline: &str, admits: Admits<'static>) -> Self {
             let root = tempfile::tempdir().unwrap();
             fs_err::write(root.path().join("dvc.yaml"), pipeline).unwrap();
             let pipeline = parse::parse(pipeline, "dvc.yaml", &Alone).unwrap();

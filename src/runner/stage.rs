@@ -58,7 +58,7 @@ pub struct Runner<'a, R: Recorder> {
     /// What people outside ask for.
     pub requests: Requests,
     /// What `dvc.yaml` files report.
-    pub reports: Reports,
+    pub reports: Reports<'a>,
     /// Code that was edited since the run started, already named.
     pub named: BTreeSet<PathBuf>,
     /// Tracked files that the recorder looks at, where nothing tells which were written.

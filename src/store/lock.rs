@@ -4,7 +4,7 @@
 
 use super::Store;
 use super::durable;
-use super::run_record::{self, Running};
+use super::run_record::{RunRecordFile, Running};
 use crate::error::{Context, Result};
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -114,7 +114,7 @@ impl Store {
         for git_dir in self.worktrees()?.into_iter().map(|tree| tree.git_dir) {
             // The record first: one that is found beside a held lock was written under it or is
             // the one before, which a new run removes before it does anything else.
-            let Some(record) = run_record::read_run_record(&git_dir)? else {
+            let Some(record) = RunRecordFile::of(&git_dir).read()? else {
                 continue;
             };
             let lock = git_dir.join(LOCK);

@@ -70,21 +70,42 @@ impl Running {
 }
 
 impl Store {
+    /// Returns where the run record of this worktree is.
+    pub fn run_record_file(&self) -> RunRecordFile {
+        RunRecordFile::of(&self.git_dir)
+    }
+
     /// Returns the run record of this worktree, alive or not.
     pub fn run_record(&self) -> Result<Option<Running>> {
-        read_run_record(&self.git_dir)
+        self.run_record_file().read()
     }
 
     /// Sets or removes the run record of this worktree, by rename.
     pub fn set_run_record(&self, record: Option<&Running>) -> Result<()> {
-        write(&self.git_dir.join(RUN), record.map(run_value))
+        self.run_record_file().write(record)
     }
 }
 
-/// Returns the run record of the worktree with this git directory, alive or not.
-pub(crate) fn read_run_record(git_dir: &Path) -> Result<Option<Running>> {
-    let value = read(&git_dir.join(RUN))?;
-    Ok(value.as_ref().and_then(run_record))
+/// Where the run record of a worktree is.
+#[derive(Debug, Clone)]
+pub struct RunRecordFile(PathBuf);
+
+impl RunRecordFile {
+    /// Of the worktree with this git directory.
+    pub fn of(git_dir: &Path) -> Self {
+        RunRecordFile(git_dir.join(RUN))
+    }
+
+    /// Returns the record, alive or not.
+    pub fn read(&self) -> Result<Option<Running>> {
+        let value = read(&self.0)?;
+        Ok(value.as_ref().and_then(run_record))
+    }
+
+    /// Sets or removes the record, by rename.
+    pub fn write(&self, record: Option<&Running>) -> Result<()> {
+        write(&self.0, record.map(run_value))
+    }
 }
 
 /// The first command stands in the record itself, where there was only one once; others stand beside it.
@@ -228,9 +249,9 @@ mod tests {
                 ..record()
             };
             write(&path, Some(run_value(&record))).unwrap();
-            assert_eq!(read_run_record(dir.path()).unwrap(), Some(record));
+            assert_eq!(RunRecordFile::of(dir.path()).read().unwrap(), Some(record));
         }
         write(&path, None).unwrap();
-        assert_eq!(read_run_record(dir.path()).unwrap(), None);
+        assert_eq!(RunRecordFile::of(dir.path()).read().unwrap(), None);
     }
 }

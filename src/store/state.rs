@@ -12,6 +12,7 @@ use crate::id::ObjectId;
 use serde_json::{Value, json};
 use std::io;
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// Below a worktree's git directory.
 const RESUME: &str = "git-exp/resume.json";
@@ -73,8 +74,12 @@ impl Process {
 
 /// Returns what tells this boot of the machine from all others; empty without `/proc`.
 pub fn boot_id() -> String {
-    let id = fs_err::read_to_string("/proc/sys/kernel/random/boot_id");
-    id.map_or_else(|_| String::new(), |id| id.trim().to_owned())
+    static ID: OnceLock<String> = OnceLock::new();
+    let read = || {
+        let id = fs_err::read_to_string("/proc/sys/kernel/random/boot_id");
+        id.map_or_else(|_| String::new(), |id| id.trim().to_owned())
+    };
+    ID.get_or_init(read).clone()
 }
 
 impl Store {
@@ -182,7 +187,7 @@ fn start_time(stat: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::run_record::{RUN, read_run_record};
+    use crate::store::run_record::{RUN, RunRecordFile};
     use crate::store::testing::Sandbox;
 
     fn id_of(digit: char) -> ObjectId {
@@ -216,7 +221,7 @@ mod tests {
         fs_err::create_dir_all(path.parent().unwrap()).unwrap();
         for text in ["", "{", "[]", "{\"pid\": -1}", "null"] {
             fs_err::write(&path, text).unwrap();
-            assert_eq!(read_run_record(dir.path()).unwrap(), None);
+            assert_eq!(RunRecordFile::of(dir.path()).read().unwrap(), None);
         }
         let point = json!({"checkpoint": "xyz", "baseline": "", "name": "n", "id": ""});
         assert_eq!(resume_point(&point), None);

@@ -21,7 +21,7 @@ impl Recording {
         let Some(notes) = self.experiment.notes else {
             return Ok(None);
         };
-        let Some(text) = self.store.read_note(notes, tip)? else {
+        let Some(text) = self.store().read_note(notes, tip)? else {
             return Ok(None);
         };
         Ok(Note::parse(&text, tip).ok().and_then(ParsedNote::known))
@@ -35,7 +35,7 @@ impl Recording {
     ) -> Result<Event> {
         let number = self.experiment.number;
         if let Some(replaced) = self.experiment.replaces.take() {
-            take_away(&self.store, "run", &[replaced])?;
+            take_away(self.store(), "run", &[replaced])?;
             self.experiment.notes_at = None;
         }
         let commit = loop {
@@ -49,7 +49,7 @@ impl Recording {
                 new: Some(commit),
                 expected: self.experiment.expected,
             };
-            match self.store.change_refs(&[change]) {
+            match self.store().change_refs(&[change]) {
                 Ok(()) => {
                     self.last_note = Some(note);
                     break commit;
@@ -74,7 +74,7 @@ impl Recording {
             name: self.experiment.name.as_str().to_owned(),
             experiment_id: self.experiment.id.clone(),
         };
-        if let Err(error) = self.store.set_resume_point(Some(&point)) {
+        if let Err(error) = self.store().set_resume_point(Some(&point)) {
             events(Event::Warning(error.chain()));
         }
         Ok(Event::CheckpointSaved { id: commit, number })
@@ -102,7 +102,7 @@ impl Recording {
     /// Somebody moved, made or removed our ref: grow under a new name from our own last commit.
     fn go_on_as_fork(&mut self, events: &mut dyn FnMut(Event)) -> Result<()> {
         let old = self.experiment.clone();
-        let name = free_name(&self.store, old.baseline)?;
+        let name = free_name(self.store(), old.baseline)?;
         events(Event::Warning(format!(
             "experiment '{}' was changed by another process; this run goes on as '{}'",
             old.name.as_str(),
@@ -112,8 +112,8 @@ impl Recording {
             && let Some(notes) = old.notes
             && old.inherited.is_empty()
         {
-            let chain = self.store.chain(old.parent, old.baseline)?;
-            self.experiment.inherited = self.store.notes_of(notes, &chain)?;
+            let chain = self.store().chain(old.parent, old.baseline)?;
+            self.experiment.inherited = self.store().notes_of(notes, &chain)?;
         }
         if old.parent != old.baseline && old.fork_of.is_none() {
             self.experiment.fork_of = Some(Fork {
@@ -127,10 +127,10 @@ impl Recording {
         self.experiment.expected = Expected::Absent;
         self.experiment.notes = None;
         self.experiment.notes_at = None;
-        if let Ok(Some(mut record)) = self.store.run_record() {
+        if let Ok(Some(mut record)) = self.store().run_record() {
             record.name = name.as_str().to_owned();
             record.experiment_id = self.experiment.id.clone();
-            self.store.set_run_record(Some(&record))?;
+            self.store().set_run_record(Some(&record))?;
         }
         self.save_plan();
         Ok(())
@@ -150,7 +150,7 @@ impl Recording {
                 self.experiment.notes_at,
                 notes,
             );
-            match self.store.change_refs(&[change]) {
+            match self.store().change_refs(&[change]) {
                 Ok(()) => {
                     self.experiment.notes = Some(notes);
                     self.experiment.notes_at = Some(notes);
@@ -171,7 +171,7 @@ impl Recording {
         Note {
             id: self.experiment.id.clone(),
             number,
-            time: self.store.now(),
+            time: self.store().now(),
             metrics: self
                 .metrics
                 .iter()

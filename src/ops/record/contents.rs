@@ -60,7 +60,7 @@ impl Recording {
             content,
             is_stored,
         } = taken;
-        let tree_path = self.store.tree_path(&output.path);
+        let tree_path = self.store().tree_path(&output.path);
         if !output.cache {
             self.tree_changes(batch, &tree_path, &content, changes)?;
         }
@@ -137,7 +137,7 @@ impl Recording {
     /// Describes the outputs outside of the project for `dvc.lock` and the note, as they are now: nothing
     /// of them is kept.
     pub(super) fn outside_outputs(&mut self, stage: &Stage) -> Result<Vec<LockedPath>> {
-        let project = self.store.project()?.to_owned();
+        let project = self.store().project()?.to_owned();
         let entry = self.lockfiles.entry(stage).cloned().unwrap_or_default();
         let mut locked = Vec::new();
         for output in &stage.outside_outs {

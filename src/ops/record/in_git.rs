@@ -55,7 +55,7 @@ impl Recording {
         use std::os::unix::ffi::OsStrExt;
         let bytes = path.as_os_str().as_bytes();
         let text = path.to_string_lossy();
-        if let Some(project_path) = text.strip_prefix(&self.store.tree_path("")) {
+        if let Some(project_path) = text.strip_prefix(&self.store().tree_path("")) {
             self.show(project_path, file.as_ref());
         }
         match file {

@@ -18,7 +18,7 @@ impl Recording {
         tracked: &PathList,
         changes: &mut Vec<TreeChange>,
     ) -> Result<()> {
-        let prefix = self.store.tree_path("");
+        let prefix = self.store().tree_path("");
         let is_reported = |path: &[u8]| {
             let inner = path
                 .strip_prefix(prefix.as_bytes())

@@ -62,7 +62,6 @@ impl Recording {
         scanner.take(store.files(taken_up.tree)?.into_keys());
         let metric_files = pipeline.metric_files().into_iter().map(str::to_owned);
         let mut recording = Recording::new(
-            store.clone(),
             cache.clone(),
             plan.format(),
             taken_up.experiment,
@@ -87,8 +86,8 @@ impl Recording {
 
     /// Leaves the workspace's `dvc.lock` files alone if one is not as the killed run left it.
     pub(super) fn leave_foreign_lockfile(&mut self, plan: &Plan) -> Result<()> {
-        let project = self.store.project()?.to_owned();
-        let parent = self.store.checkpoint(self.experiment.parent)?.parent;
+        let project = self.store().project()?.to_owned();
+        let parent = self.store().checkpoint(self.experiment.parent)?.parent;
         for (path, text) in self.lockfiles.texts() {
             let now = match fs_err::read_to_string(project.join(&path)) {
                 Ok(now) => now,
@@ -99,7 +98,9 @@ impl Recording {
             let mut ours = vec![text];
             ours.extend(plan.lockfiles.get(&path).cloned());
             if let Some(parent) = parent
-                && let Some(text) = self.store.read_blob(parent, &self.store.tree_path(&path))?
+                && let Some(text) = self
+                    .store()
+                    .read_blob(parent, &self.store().tree_path(&path))?
             {
                 ours.push(String::from_utf8_lossy(&text).into_owned());
             }
@@ -120,15 +121,15 @@ impl Recording {
         if output.cache {
             return self.cache.digest_stored(before.format, &before.md5);
         }
-        let path = self.store.tree_path(&output.path);
+        let path = self.store().tree_path(&output.path);
         let mut files = Vec::new();
-        for (file, state) in self.store.files(self.tree)? {
+        for (file, state) in self.store().files(self.tree)? {
             let below = file.strip_prefix(path.as_bytes());
             let Some(below) = below.and_then(|below| below.to_str().ok()) else {
                 continue;
             };
             let digest = || {
-                let bytes = self.store.read_object(state.id)?;
+                let bytes = self.store().read_object(state.id)?;
                 Ok::<_, Error>(crate::digest::bytes(&bytes))
             };
             match below.strip_prefix('/') {

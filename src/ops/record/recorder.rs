@@ -105,7 +105,6 @@ pub struct Recorded {
 
 /// The recorder's state between two checkpoints.
 pub struct Recording {
-    pub(super) store: Store,
     pub(super) cache: Cache,
     pub(super) format: Format,
     pub(super) experiment: Experiment,
@@ -170,7 +169,6 @@ impl Recording {
         reason = "each is one fact about the run; a struct of them would be this one"
     )]
     pub fn new(
-        store: Store,
         cache: Cache,
         format: Format,
         experiment: Experiment,
@@ -180,7 +178,6 @@ impl Recording {
         folder: &CaptureDir,
     ) -> Result<Self> {
         Ok(Recording {
-            store,
             cache,
             format,
             experiment,
@@ -225,12 +222,17 @@ impl Recording {
 
     /// Makes the folder for copies and journal: before the first stage starts nothing comes into it.
     pub(super) fn make_folder(&self) -> Result<()> {
-        self.folder.make(&self.cache, self.store.git_dir())
+        self.folder.make(&self.cache, self.store().git_dir())
     }
 
     /// Returns the folder for the copies of captures.
     pub fn copies(&self) -> &Path {
         &self.copies
+    }
+
+    /// Returns the repository.
+    pub(super) fn store(&self) -> &Store {
+        self.scanner.store()
     }
 
     /// Returns what knows the files that git tracks.
@@ -447,7 +449,7 @@ impl Recording {
         if self.leaves_lockfile {
             return Ok(());
         }
-        let full = self.store.project()?.join(path);
+        let full = self.store().project()?.join(path);
         let now = fs_err::read(&full).ok();
         if now.as_deref() == Some(text.as_bytes()) {
             return Ok(());

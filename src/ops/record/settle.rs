@@ -233,7 +233,7 @@ impl Recording {
         let texts = self.lockfiles.texts();
         for (path, text) in &texts {
             changes.push(TreeChange {
-                path: self.store.tree_path(path).into_bytes(),
+                path: self.store().tree_path(path).into_bytes(),
                 entry: Some((EntryKind::Blob, batch.blob(text.as_bytes())?)),
             });
         }

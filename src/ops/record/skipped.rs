@@ -54,13 +54,13 @@ impl Recording {
         }
         self.tree = batch.tree(self.tree, &files)?;
         for metric in self.metric_files.clone() {
-            let path = self.store.tree_path(&metric);
+            let path = self.store().tree_path(&metric);
             if self.metrics.contains_key(&metric)
                 || !files.iter().any(|file| file.path == path.as_bytes())
             {
                 continue;
             }
-            if let Some(bytes) = self.store.read_blob(self.tree, &path)? {
+            if let Some(bytes) = self.store().read_blob(self.tree, &path)? {
                 let data = crate::metrics::file_data(&metric, &bytes);
                 self.metrics.insert(metric, data);
             }
@@ -75,12 +75,12 @@ impl Recording {
         locked: Option<&LockedHash>,
         changes: &mut Vec<TreeChange>,
     ) -> Result<()> {
-        let tree_path = self.store.tree_path(&output.path);
+        let tree_path = self.store().tree_path(&output.path);
         // What git holds, or metrics lie in, is looked at file by file.
         let looked_at = !output.cache
             || (self.metric_files.iter()).any(|metric| paths::is_within(metric, &output.path));
         let files = match looked_at {
-            true => self.store.files_below(&PathSet::new([&tree_path]))?,
+            true => self.store().files_below(&PathSet::new([&tree_path]))?,
             false => Vec::new(),
         };
         if !output.cache {
@@ -96,11 +96,11 @@ impl Recording {
                 }));
             }
         }
-        let project = self.store.project()?.to_owned();
+        let project = self.store().project()?.to_owned();
         for metric in &self.metric_files {
             let is_here = files
                 .iter()
-                .any(|path| *path == self.store.tree_path(metric));
+                .any(|path| *path == self.store().tree_path(metric));
             if is_here {
                 let bytes = fs_err::read(project.join(metric))
                     .context(|| format!("cannot read '{metric}'"))?;

@@ -244,7 +244,6 @@ fn run_claimed(
         folder: cache.capture_dir()?,
     };
     let recording = Recording::new(
-        store.clone(),
         cache.clone(),
         format,
         origin.experiment.clone(),
@@ -383,14 +382,11 @@ fn record_process(store: &Store, origin: &Origin) -> OnProcess {
         commands: Vec::new(),
         started: store.now(),
     };
-    let store = store.clone();
+    let file = store.run_record_file();
     Box::new(move |stage: &str, line: usize, pid: u32| {
         // The name may have changed meanwhile: see the recorder's lost compare-and-swap.
-        let mut now = store
-            .run_record()
-            .ok()
-            .flatten()
-            .unwrap_or_else(|| record.clone());
+        let now = file.read().ok().flatten();
+        let mut now = now.unwrap_or_else(|| record.clone());
         now.commands.retain(StageCommand::is_alive);
         now.commands.push(StageCommand {
             stage: stage.to_owned(),
@@ -398,6 +394,6 @@ fn record_process(store: &Store, origin: &Origin) -> OnProcess {
             process: Process::describe(pid),
         });
         // Only 'status' and the search for orphans read it; training must not fail for it.
-        let _not_fatal = store.set_run_record(Some(&now));
+        let _not_fatal = file.write(Some(&now));
     })
 }

@@ -164,19 +164,21 @@ impl Session<'_> {
 }
 
 /// What training code reports in `dvc.yaml` files, those included that git tracks anywhere.
-fn reports(store: &Store, project: &Path, pipeline: &Pipeline, tracked: &PathList) -> Reports {
+fn reports<'s>(
+    store: &'s Store,
+    project: &Path,
+    pipeline: &Pipeline,
+    tracked: &PathList,
+) -> Reports<'s> {
     let prefix = store.prefix().to_owned();
     let others = tracked.iter().filter_map(|path| {
         let inner = path.to_str()?.strip_prefix(&prefix)?;
         inner.ends_with("/dvc.yaml").then(|| inner.to_owned())
     });
-    let admits = {
-        let store = store.clone();
-        Box::new(move |path: &str, is_dir: bool| {
-            let tree_path = store.tree_path(path);
-            !store.is_ignored(&tree_path, is_dir).unwrap_or(true)
-        })
-    };
+    let admits = Box::new(|path: &str, is_dir: bool| {
+        let tree_path = store.tree_path(path);
+        !store.is_ignored(&tree_path, is_dir).unwrap_or(true)
+    });
     Reports::new(project, pipeline, others, admits)
 }
 

@@ -112,6 +112,11 @@ impl Scanner {
         })
     }
 
+    /// Returns the repository.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Adds untracked paths to what later scans look at.
     pub fn take<P: Into<BString>>(&mut self, paths: impl IntoIterator<Item = P>) {
         let mut new = Vec::new();
