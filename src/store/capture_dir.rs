@@ -6,6 +6,7 @@
 //! Beside what the run puts there (see [`super::journal`]) it holds `lock` and `owner`, the git directory of the run's worktree.
 
 use super::cache::Cache;
+use super::journal::Journal;
 use super::{durable, journal, leftovers};
 use crate::error::{Context, Error, Result};
 use crate::id;
@@ -30,11 +31,22 @@ struct Inner {
     path: PathBuf,
     /// Not there before the folder is.
     lock: OnceLock<File>,
+    journal: Journal,
 }
 
 impl CaptureDir {
     fn new(path: PathBuf, lock: OnceLock<File>) -> Self {
-        CaptureDir(Arc::new(Inner { path, lock }))
+        let journal = Journal::at(&path);
+        CaptureDir(Arc::new(Inner {
+            path,
+            lock,
+            journal,
+        }))
+    }
+
+    /// Returns the journal that lies in it.
+    pub fn journal(&self) -> Journal {
+        self.0.journal.clone()
     }
 
     /// Returns the folder.

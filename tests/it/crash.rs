@@ -1,5 +1,5 @@
-//! Cut at every point: a command is killed by signal 9 at its N-th rename, link, unlink or sync, for
-//! N = 1, 2, … until it survives, and nothing that was printed is lost.
+//! Cut at every point: a command is killed by signal 9 at its N-th rename, link, unlink, sync or record
+//! of its journal, for N = 1, 2, … until it survives, and nothing that was printed is lost.
 //!
 //! strace kills. It counts each call of each thread for itself, so a point is a call, a number and a
 //! thread: the main one, or the recorder. `GIT_EXP_CUT=all` takes every point, and goes on until the
@@ -13,7 +13,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Where a kill may leave something half done: every way to say it.
-const POINTS: &str = "rename,renameat,renameat2,link,linkat,unlink,unlinkat,fsync,fdatasync";
+const POINTS: &str =
+    "rename,renameat,renameat2,link,linkat,unlink,unlinkat,fsync,fdatasync,pwrite64";
 
 /// How many points a sweep takes where not all were asked for.
 const SOME: usize = 8;

@@ -533,13 +533,11 @@ fn orphaned() -> (TestRepo, Running) {
     // What it has left is in the journal of the run, behind what the first ones have not left yet.
     wait_for("the end of c", || {
         let folders = std::fs::read_dir(repo.root().join(".dvc/cache/git-exp")).ok()?;
-        let mut files = folders.flatten().flat_map(|folder| {
-            std::fs::read_dir(folder.path())
-                .into_iter()
-                .flatten()
-                .flatten()
-        });
-        files.find(|file| file.file_name().to_string_lossy().ends_with(".capture"))
+        let journals = folders
+            .flatten()
+            .map(|folder| folder.path().join("journal"));
+        let mut journals = journals.filter_map(|journal| std::fs::read(journal).ok());
+        journals.find(|journal| journal.windows(2).any(|mark| mark == b"+c"))
     });
     let (runner, _) = repo.processes().unwrap();
     kill_process(runner, Signal::KILL).unwrap();

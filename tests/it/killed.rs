@@ -240,7 +240,7 @@ fn a_lockfile_that_somebody_wrote_since_stays() {
 }
 
 #[test]
-fn captures_of_another_boot_and_halves_of_captures_are_not_believed() {
+fn captures_of_another_boot_and_damaged_ones_are_not_believed() {
     let (repo, mut run) = held_up_after(0);
     kill(&repo, &mut run);
     repo.sh(
@@ -255,7 +255,7 @@ fn captures_of_another_boot_and_halves_of_captures_are_not_believed() {
 
     let (repo, mut run) = held_up_after(0);
     kill(&repo, &mut run);
-    repo.sh("file=$(ls .dvc/cache/git-exp/run-*/entry-*.capture | tail -n 1); head -c 100 $file > half; mv half $file")
+    repo.sh("sed -i 's/\"outputs\":/\"outputs\",/' .dvc/cache/git-exp/run-*/journal")
         .success();
     repo.exp("run --dry").success().says(
         "warning: a checkpoint that a killed run of 'calm' has captured is lost: a captured checkpoint is damaged",

@@ -11,7 +11,7 @@ use crate::progress::Progress;
 use crate::runner::wake::{Wake, pair};
 use crate::runner::{Capture, Recorder};
 use crate::store::journal::{EntryKind, Journal};
-use std::io::BufWriter;
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -140,7 +140,7 @@ impl Queue {
     /// Writes what the journal lacks; see the field.
     fn write_skipped(&mut self) {
         for (number, facts) in self.skipped.drain(..) {
-            let write = |out: &mut BufWriter<fs_err::File>| facts.write(out);
+            let write = |mut out: &mut dyn Write| facts.write(&mut out);
             let _not_fatal = self.journal.add(number, EntryKind::Skipped, write);
         }
     }
@@ -196,13 +196,13 @@ impl Queue {
 
     /// Writes down that a stage starts; whether that could be done.
     pub(super) fn enter_stage(&self, number: u64, facts: &StageFacts) -> bool {
-        let write = |out: &mut BufWriter<fs_err::File>| facts.write(out);
+        let write = |mut out: &mut dyn Write| facts.write(&mut out);
         self.journal.add(number, EntryKind::Stage, write).is_ok()
     }
 
     /// Writes down a capture; whether that could be done.
     pub(super) fn enter_capture(&self, number: u64, capture: &Capture) -> bool {
-        let write = |out: &mut BufWriter<fs_err::File>| capture.write_manifest(out);
+        let write = |mut out: &mut dyn Write| capture.write_manifest(&mut out);
         self.journal.add(number, EntryKind::Capture, write).is_ok()
     }
 

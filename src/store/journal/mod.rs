@@ -1,34 +1,37 @@
 //! What a run writes beside its captures so that another process can go on where it was killed.
 //!
-//! Files in the run's [`CaptureDir`]:
+//! Files in the run's [`CaptureDir`](super::capture_dir::CaptureDir):
 //!
 //! * `plan`: what the recording has come to, as JSON, apart from what its experiment's tip says. It is
-//!   written when something is recorded that no commit holds yet.
-//! * `entry-<n>.stage`, `.skipped`, `.capture`: what happened, counted from 1, until it has been recorded.
-//!   The `.stage` entry stays as long as its stage runs.
-//! * `entry-<n>.digests`: a line of JSON for each copy of a capture that moves into the cache next.
+//!   written when something is recorded that no commit holds yet, and appears by rename.
+//! * `journal`: what happened, counted from 1, until it has been recorded; of a stage, as long as it
+//!   runs. With a capture there is a line of JSON for each copy of it that moves into the cache next.
 //!
-//! A file appears by rename and nothing is synced: it has to outlive a process, not the machine. The
-//! plan names the boot it is of, and counts for no other.
+//! Nothing is synced: it has to outlive a process, not the machine. The plan names the boot it is of,
+//! and counts for no other.
 
-use super::capture_dir::CaptureDir;
+mod log;
+
 use super::state::boot_id;
 use super::transition::{RefValue, hex_id};
 use crate::checkpoint::{escape_path, unescape_path};
 use crate::digest::{FileDigest, Format, Hex};
 use crate::error::{Context, Result};
 use crate::id::ObjectId;
+use log::Log;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const PLAN: &str = "plan";
-/// Where a file is written before it gets its name; a journal has one writer at a time per kind.
-const UNNAMED: &str = "unnamed";
+const LOG: &str = "journal";
+/// What tells the copies of a capture, under the number of the capture.
+const DIGESTS: u8 = b'd';
 
 /// What a recording needs to go on, beside its experiment's tip.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -98,11 +101,11 @@ pub enum EntryKind {
 impl EntryKind {
     const ALL: [EntryKind; 3] = [EntryKind::Stage, EntryKind::Skipped, EntryKind::Capture];
 
-    fn as_str(self) -> &'static str {
+    fn letter(self) -> u8 {
         match self {
-            EntryKind::Stage => "stage",
-            EntryKind::Skipped => "skipped",
-            EntryKind::Capture => "capture",
+            EntryKind::Stage => b's',
+            EntryKind::Skipped => b'n',
+            EntryKind::Capture => b'c',
         }
     }
 }
@@ -122,9 +125,10 @@ pub struct Entry {
 #[derive(Debug, Clone)]
 pub struct Journal {
     dir: PathBuf,
+    log: Arc<Mutex<Log>>,
 }
 
-/// One line of a `.digests` file.
+/// What a copy hashes to.
 #[derive(Serialize, Deserialize)]
 struct HashedCopy {
     path: String,
@@ -134,36 +138,37 @@ struct HashedCopy {
     size: u64,
 }
 
-impl CaptureDir {
-    /// Returns the journal that lies in the folder.
-    pub fn journal(&self) -> Journal {
+impl Journal {
+    /// The journal in the folder `dir`.
+    pub(super) fn at(dir: &Path) -> Self {
         Journal {
-            dir: self.path().to_owned(),
+            dir: dir.to_owned(),
+            log: Arc::new(Mutex::new(Log::new(dir.join(LOG)))),
         }
     }
-}
 
-impl Journal {
-    /// Adds an entry, whose bytes `write` writes. Training may wait for this.
+    fn log(&self) -> MutexGuard<'_, Log> {
+        // A panic in the middle of a record leaves what a kill would.
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds an entry, whose bytes `fill` writes. Training may wait for this.
     pub fn add(
         &self,
         number: u64,
         kind: EntryKind,
-        write: impl FnOnce(&mut BufWriter<fs_err::File>) -> io::Result<()>,
+        mut fill: impl FnMut(&mut dyn Write) -> io::Result<()>,
     ) -> Result<()> {
-        self.put(&name(number, kind), UNNAMED, write)
-            .context(|| "cannot write the journal of the run".to_owned())
+        let added = self.log().add((number, kind.letter()), &mut fill);
+        added.context(|| "cannot write the journal of the run".to_owned())
     }
 
     /// Removes an entry that has been recorded, or that cannot be.
     pub fn remove(&self, number: u64, kind: EntryKind) -> Result<()> {
-        let gone = |name: String| match fs_err::remove_file(self.dir.join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        };
-        gone(name(number, kind))
+        let mut log = self.log();
+        log.remove((number, kind.letter()))
             .and_then(|()| match kind {
-                EntryKind::Capture => gone(digests_name(number)),
+                EntryKind::Capture => log.remove((number, DIGESTS)),
                 EntryKind::Stage | EntryKind::Skipped => Ok(()),
             })
             .context(|| "cannot clear the journal of the run".to_owned())
@@ -171,36 +176,41 @@ impl Journal {
 
     /// Returns what an entry says.
     pub fn read(&self, number: u64, kind: EntryKind) -> Result<Vec<u8>> {
-        let bytes = fs_err::read(self.dir.join(name(number, kind)));
-        bytes.context(|| "cannot read the journal of the run".to_owned())
+        let bytes = self.log().read((number, kind.letter()));
+        bytes
+            .and_then(|bytes| bytes.ok_or_else(|| io::ErrorKind::NotFound.into()))
+            .context(|| "cannot read the journal of the run".to_owned())
     }
 
     /// Returns the entries in their order.
     pub fn entries(&self) -> Result<Vec<Entry>> {
         let doing = || "cannot read the journal of a run".to_owned();
         let mut entries = Vec::new();
-        for file in fs_err::read_dir(&self.dir).context(doing)? {
-            let file = file.context(doing)?;
-            let Some((number, kind)) = parse_name(&file.file_name()) else {
+        let mut log = self.log();
+        for key in log.keys().context(doing)? {
+            let (number, letter) = key;
+            let mut kinds = EntryKind::ALL.into_iter();
+            let Some(kind) = kinds.find(|kind| kind.letter() == letter) else {
                 continue;
             };
-            let bytes = fs_err::read(file.path()).context(doing)?;
+            let bytes = log.read(key).context(doing)?.unwrap_or_default();
             entries.push(Entry {
                 number,
                 kind,
                 bytes,
             });
         }
-        entries.sort_by_key(|entry| entry.number);
         Ok(entries)
     }
 
     /// Sets the plan.
     pub fn write_plan(&self, plan: &Plan) -> Result<()> {
-        self.put(PLAN, "unnamed-plan", |out| {
-            serde_json::to_writer(out, plan).map_err(io::Error::from)
-        })
-        .context(|| "cannot write the plan of the run".to_owned())
+        let write = || -> io::Result<()> {
+            let unnamed = self.dir.join("unnamed-plan");
+            fs_err::write(&unnamed, serde_json::to_vec(plan)?)?;
+            fs_err::rename(&unnamed, self.dir.join(PLAN))
+        };
+        write().context(|| "cannot write the plan of the run".to_owned())
     }
 
     /// Removes the plan, so that nobody goes on from one that does not hold any more.
@@ -233,21 +243,16 @@ impl Journal {
             text.extend(serde_json::to_vec(&copy).unwrap_or_default());
             text.push(b'\n');
         }
-        let append = || -> io::Result<()> {
-            let mut open = fs_err::OpenOptions::new();
-            let mut file = open
-                .append(true)
-                .create(true)
-                .open(self.dir.join(digests_name(number)))?;
-            file.write_all(&text)
-        };
-        append().context(|| "cannot write the journal of the run".to_owned())
+        let added = self
+            .log()
+            .add((number, DIGESTS), &mut |out| out.write_all(&text));
+        added.context(|| "cannot write the journal of the run".to_owned())
     }
 
     /// Returns what is noted of the copies of entry `number`, by their paths.
     pub fn digests(&self, number: u64) -> HashMap<PathBuf, FileDigest> {
-        let text = fs_err::read(self.dir.join(digests_name(number))).unwrap_or_default();
-        // A kill may have cut the last line: its copies have not moved yet.
+        let text = self.log().read((number, DIGESTS));
+        let text = text.ok().flatten().unwrap_or_default();
         let lines = text
             .split(|byte| *byte == b'\n')
             .filter_map(|line| serde_json::from_slice::<HashedCopy>(line).ok());
@@ -267,36 +272,6 @@ impl Journal {
             })
             .collect()
     }
-
-    fn put(
-        &self,
-        name: &str,
-        before: &str,
-        write: impl FnOnce(&mut BufWriter<fs_err::File>) -> io::Result<()>,
-    ) -> io::Result<()> {
-        let unnamed = self.dir.join(before);
-        let mut out = BufWriter::new(fs_err::File::create(&unnamed)?);
-        write(&mut out)?;
-        out.flush()?;
-        drop(out);
-        fs_err::rename(&unnamed, self.dir.join(name))
-    }
-}
-
-fn name(number: u64, kind: EntryKind) -> String {
-    format!("entry-{number}.{}", kind.as_str())
-}
-
-fn digests_name(number: u64) -> String {
-    format!("entry-{number}.digests")
-}
-
-fn parse_name(name: &OsStr) -> Option<(u64, EntryKind)> {
-    let (number, word) = name.to_str()?.strip_prefix("entry-")?.split_once('.')?;
-    let kind = EntryKind::ALL
-        .into_iter()
-        .find(|kind| kind.as_str() == word)?;
-    Some((number.parse().ok()?, kind))
 }
 
 /// What [`new_copies`] makes in a new folder.
@@ -319,6 +294,7 @@ mod tests {
     use super::*;
     use crate::digest;
     use crate::store::cache::Cache;
+    use crate::store::capture_dir::CaptureDir;
 
     fn folder() -> (tempfile::TempDir, CaptureDir) {
         let root = tempfile::tempdir().unwrap();
@@ -363,8 +339,6 @@ mod tests {
                 .add(number, kind, |out| out.write_all(text.as_bytes()))
                 .unwrap();
         }
-        fs_err::write(dir.path().join("entry-x.capture"), "").unwrap();
-        fs_err::write(dir.path().join("unnamed"), "cut off").unwrap();
         journal.remove(1, EntryKind::ALL[1]).unwrap();
         journal.remove(1, EntryKind::ALL[1]).unwrap();
         let read = journal.entries().unwrap();
@@ -406,14 +380,9 @@ mod tests {
             .add_digests(4, &[(two.clone(), digest::bytes(b"b"))])
             .unwrap();
         journal.add_digests(5, &[]).unwrap();
-        let file = dir.path().join(digests_name(4));
-        let mut text = fs_err::read_to_string(&file).unwrap();
-        text.push_str("{\"path\": \"/cop");
-        fs_err::write(&file, text).unwrap();
         let expected = [(one, digest::bytes(b"a\r\nb")), (two, digest::bytes(b"b"))];
         assert_eq!(journal.digests(4), expected.into());
         journal.remove(4, EntryKind::Capture).unwrap();
-        assert!(!file.exists());
         assert!(journal.digests(4).is_empty());
     }
 
