@@ -20,8 +20,9 @@ use std::path::PathBuf;
 /// are at that moment.
 ///
 /// All 'dvc.yaml' files of the project are one pipeline. Without stages those of the file here are run
-/// (of the nearest one above, where there is none), with what they need of others; a stage of another
-/// file is '<dir>/dvc.yaml:<stage>', and '<dir>/dvc.yaml' stands for all of a file.
+/// (of the nearest one above, where there is none; of all files, where the file here has none), with what
+/// they need of others; a stage of another file is '<dir>/dvc.yaml:<stage>', and '<dir>/dvc.yaml' stands
+/// for all of a file. Where there is no stage at all, there is nothing to run.
 ///
 /// What '.dvc' files track is looked at before the stages run, as 'dvc exp run' does it: data that was
 /// changed is put into the cache and recorded in its '.dvc' file, data that is missing comes from the

@@ -177,7 +177,7 @@ fn check(
         texts: &texts,
     };
     let pipeline = store.pipeline_with(checkpoint, &sources)?;
-    if pipeline.files.is_empty() {
+    if pipeline.files.is_empty() && pipeline.stageless.is_empty() {
         let id = short(&checkpoint);
         return Err(Error::missing(format!(
             "checkpoint {id} has no '{PIPELINE_FILE}'"

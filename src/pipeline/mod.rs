@@ -41,6 +41,8 @@ pub struct Pipeline {
     pub folder: String,
     /// The files with stages, in the order in which they are found.
     pub files: Vec<String>,
+    /// The files without: they are empty, have other things only, or groups that nobody is in.
+    pub stageless: Vec<String>,
     /// The stages in the order of the file, generated ones where their group stands.
     pub stages: Vec<Stage>,
     /// The `.dvc` files, in the order in which they are found.

@@ -116,6 +116,7 @@ impl Pipeline {
     /// Takes over all of another file of the same project.
     fn absorb(&mut self, other: Pipeline) {
         self.files.extend(other.files);
+        self.stageless.extend(other.stageless);
         self.stages.extend(other.stages);
         self.groups.extend(other.groups);
         for (file, values) in other.vars {

@@ -22,12 +22,21 @@ impl Pipeline {
     }
 
     /// Returns the positions of the stages that targets name; without any those of the file where
-    /// the user stands.
+    /// the user stands, or all of them where that one has none.
     pub(super) fn meant(&self, targets: &[String]) -> Result<Vec<usize>> {
         if targets.is_empty() {
             let own = self.own_file();
-            return match self.files.contains(&own) || self.stages.is_empty() {
-                true => Ok(self.in_file(&own)),
+            if self.files.contains(&own) || self.stages.is_empty() {
+                return Ok(self.in_file(&own));
+            }
+            // one that is here for plots or metrics, as in DVC 3
+            let mut above = paths::ancestors(&self.folder).chain([""]);
+            let is_here = |folder: &str| {
+                let file = paths::below(folder, PIPELINE_FILE);
+                self.stageless.contains(&file)
+            };
+            return match above.any(is_here) {
+                true => Ok((0..self.stages.len()).collect()),
                 false => {
                     Err(self.no_file(PIPELINE_FILE, "there is no 'dvc.yaml' with stages here"))
                 }
@@ -47,7 +56,8 @@ impl Pipeline {
         first.ok_or_else(|| self.no_stage(PIPELINE_FILE, target))
     }
 
-    /// Lists the stages that a target means: one, those of a group, or those of a file.
+    /// Lists the stages that a target means: one, those of a group, or those of a file; none where
+    /// nothing is in it.
     pub fn stages_named(&self, target: &str) -> Result<Vec<&Stage>> {
         let found = self.named(target)?.into_iter();
         Ok(found.map(|position| &self.stages[position]).collect())
@@ -105,7 +115,9 @@ impl Pipeline {
         let shown = paths::from(&self.folder, &file);
         let in_file = self.in_file(&file);
         let Some(name) = target.name else {
-            return match in_file.is_empty() && !self.data.iter().any(|data| data.path() == file) {
+            let is_known =
+                self.stageless.contains(&file) || self.data.iter().any(|data| data.path() == file);
+            return match in_file.is_empty() && !is_known {
                 true => Err(self.no_file(&shown, format!("there is no '{shown}' with stages"))),
                 false => Ok(in_file),
             };
@@ -120,7 +132,7 @@ impl Pipeline {
         };
         let members = in_file.into_iter().filter(|&n| belongs(&self.stages[n]));
         let found: Vec<usize> = members.collect();
-        match found.is_empty() {
+        match found.is_empty() && !self.has_group(&file, name) {
             true => Err(self.no_stage(&shown, name)),
             false => Ok(found),
         }
@@ -218,6 +230,34 @@ impl<'t> Target<'t> {
 mod tests {
     use super::super::select::tests::diamond;
     use super::*;
+
+    #[test]
+    fn what_has_no_stages_is_there_all_the_same() {
+        let mut pipeline = diamond(false);
+        pipeline.groups.push("empty".to_owned());
+        pipeline.stageless.push("plots/dvc.yaml".to_owned());
+        let count = |pipeline: &Pipeline, target: &str| {
+            let found = pipeline.stages_named(target);
+            found.map(|found| found.len()).map_err(|it| it.to_string())
+        };
+        assert_eq!(count(&pipeline, "empty"), Ok(0));
+        assert_eq!(count(&pipeline, "plots/dvc.yaml"), Ok(0));
+        assert_eq!(
+            count(&pipeline, "plots/dvc.yaml:x"),
+            Err("no stage 'x' in 'plots/dvc.yaml'".to_owned())
+        );
+
+        pipeline.folder = "plots/deep".to_owned();
+        let all = pipeline.stages.len();
+        assert_eq!(pipeline.order(&[]).unwrap().len(), all, "of the file above");
+        pipeline.files = vec!["other/dvc.yaml".to_owned()];
+        assert_eq!(pipeline.order(&[]).unwrap().len(), all);
+        pipeline.folder = "other2".to_owned();
+        assert_eq!(
+            pipeline.order(&[]).unwrap_err().to_string(),
+            "there is no 'dvc.yaml' with stages here"
+        );
+    }
 
     #[test]
     fn offers_the_stage_that_was_meant() {

@@ -77,12 +77,6 @@ fatal: cannot parse 'dvc.yaml', line 3, column 10: '${rate}' in 'cmd' of stage '
 hint: values come from 'params.yaml' and 'vars'; write '/${' for a variable of the shell
 
 "#]]);
-    pipeline(&repo, "stages: {}\n");
-    refused(&repo, 128, "run").stderr(str![[r#"
-fatal: 'dvc.yaml' has no stages
-hint: git exp stage add --name <name> <command>
-
-"#]]);
     repo.sh("rm dvc.yaml").success();
     refused(&repo, 128, "run").stderr(str![[r#"
 fatal: there is no 'dvc.yaml' in this project

@@ -132,6 +132,24 @@ fn refuses_a_name_that_is_taken() {
 }
 
 #[test]
+fn a_pipeline_without_stages_has_nothing_to_run() {
+    let repo = TestRepo::tutorial();
+    repo.write("dvc.yaml", "stages: {}\nmetrics: [metrics.json]\n");
+    for words in ["run", "run --dry", "run dvc.yaml", "run -P", "run --temp"] {
+        let run = repo.exp(words).success();
+        run.stderr("there are no stages to run\n");
+    }
+    repo.write(
+        "dvc.yaml",
+        "stages:\n  s:\n    foreach: []\n    do: {cmd: x}\n",
+    );
+    let run = repo.exp("run s -S lr=0.5").success();
+    run.stderr("there are no stages to run\n");
+    assert!(repo.read("params.yaml").contains("lr: 0.5"));
+    repo.git("for-each-ref refs/exps").success().stdout("");
+}
+
+#[test]
 fn names_a_missing_dependency_before_anything_runs() {
     let repo = TestRepo::tutorial();
     repo.sh("rm train.sh").success();

@@ -102,8 +102,11 @@ fn run_claimed(
     let stages = inputs.pipeline.select(&options.targets, options.reach)?;
     let files = inputs.pipeline.data_for(&stages, &options.targets);
     if stages.is_empty() && files.is_empty() {
-        return Err(Error::refused("'dvc.yaml' has no stages")
-            .hint("git exp stage add --name <name> <command>"));
+        events.emit(Event::Status("there are no stages to run".to_owned()));
+        if !options.dry {
+            write_edits(&project, &inputs.edits)?;
+        }
+        return Ok(Report::default());
     }
     let cache = store.cache()?;
     // Whoever allows that data is missing needs none of it.
@@ -182,9 +185,7 @@ fn run_claimed(
             origin.experiment.name
         )));
     }
-    for (file, text) in &edits {
-        durable::write(&project.join(file), text.as_bytes())?;
-    }
+    write_edits(&project, &edits)?;
     if let Some(dir) = store.settle_cache()? {
         events.emit(Event::Status(format!(
             "this worktree uses the cache at '{}'",
@@ -282,6 +283,13 @@ fn run_claimed(
     })?;
     log.close(store, &report);
     Ok(report)
+}
+
+fn write_edits(project: &Path, edits: &BTreeMap<String, String>) -> Result<()> {
+    for (file, text) in edits {
+        durable::write(&project.join(file), text.as_bytes())?;
+    }
+    Ok(())
 }
 
 /// Returns the resume point, which is `checkpoint` unless something else was applied a moment ago.

@@ -97,8 +97,13 @@ pub(super) fn parse_part(
     sources: &dyn Sources,
 ) -> Result<(Pipeline, Vec<Placed>)> {
     let written = yaml::parse(text, file.origin)?;
+    let path = paths::below(file.folder, PIPELINE_FILE);
     if written.is_null() {
-        return Ok((Pipeline::default(), Vec::new()));
+        let pipeline = Pipeline {
+            stageless: vec![path],
+            ..Pipeline::default()
+        };
+        return Ok((pipeline, Vec::new()));
     }
     for (key, _, node) in file.known_map(&written, "the file", TOP_KEYS)? {
         // as in DVC, a template cannot stand for such a list
@@ -111,7 +116,7 @@ pub(super) fn parse_part(
         groups: resolved
             .groups
             .iter()
-            .map(|group| address(&paths::below(file.folder, PIPELINE_FILE), group))
+            .map(|group| address(&path, group))
             .collect(),
         vars: resolved.used,
         vars_files: resolved.files,
@@ -136,9 +141,9 @@ pub(super) fn parse_part(
             _ => pipeline.datasets = reports::datasets(file, node)?,
         }
     }
-    if !pipeline.stages.is_empty() {
-        let path = paths::below(file.folder, PIPELINE_FILE);
-        pipeline.files.push(path);
+    match pipeline.stages.is_empty() {
+        true => pipeline.stageless.push(path),
+        false => pipeline.files.push(path),
     }
     Ok((pipeline, placed))
 }
