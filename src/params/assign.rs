@@ -303,6 +303,20 @@ mod tests {
     }
 
     #[test]
+    fn a_dotted_name_is_never_a_key_with_a_dot() {
+        let assigned = |text, typed| assigned("params.yaml", text, &[typed]);
+        assert_eq!(
+            assigned("a.b: 1\na:\n  b: 2\n", "a.b=3"),
+            "a.b: 1\na:\n  b: 3\n"
+        );
+        assert_eq!(
+            assigned("a.b: 1\n", "a.b=3"),
+            "there is no param 'a.b' in 'params.yaml'"
+        );
+        assert_eq!(assigned("a.b: 1\n", "+a.b=3"), "a.b: 1\na:\n  b: 3\n");
+    }
+
+    #[test]
     fn values_of_other_params_come_from_after_all_assignments() {
         let text = "a: ${shell}   # not ours\nlr: 0.1 # rate\nt: {n: 3, b: [1, 2]}\n";
         for (assignments, expected) in [
