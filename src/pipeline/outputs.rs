@@ -1,6 +1,7 @@
 //! The lists `outs`, `metrics`, `plots` of a stage, and `live` of old files.
 
 use super::paths::{from, is_outside, is_url, is_within};
+use super::project::{is_data_file, is_pipeline_file};
 use super::schema::{File, item_of};
 use super::stage::{Live, Output, OutputKind};
 use crate::error::Result;
@@ -29,8 +30,20 @@ impl Paths<'_> {
         self.spelled(path, node, what)
     }
 
+    /// Reads what a stage reads: a path, which may not be a file of the pipeline, or an address.
+    pub fn read_input(&mut self, node: &Node, what: impl Display + Copy) -> Result<String> {
+        let path = self.read_dependency(node, what)?;
+        if is_pipeline_file(&path) || is_data_file(&path) {
+            let written = self.file.text(node, what)?;
+            let what =
+                format!("'{written}' in {what} describes the pipeline, and is no part of it");
+            return Err(self.file.error(node, what));
+        }
+        Ok(path)
+    }
+
     /// Reads what may be an address, too.
-    pub fn read_dependency(&mut self, node: &Node, what: impl Display + Copy) -> Result<String> {
+    fn read_dependency(&mut self, node: &Node, what: impl Display + Copy) -> Result<String> {
         let path = self.file.dependency(&self.base, node, what)?;
         self.spelled(path, node, what)
     }

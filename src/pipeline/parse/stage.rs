@@ -72,7 +72,7 @@ pub(super) fn read(
             "deps" => {
                 for item in file.list(value, what)? {
                     file.text_as(item, item_of(what), "a path")?;
-                    let path = paths.read_dependency(item, what)?;
+                    let path = paths.read_input(item, what)?;
                     if paths::is_outside(&path) && paths::is_within(file.sources.root(), &path) {
                         let written = file.text(item, what)?;
                         let what = format!("'{written}' in {what} holds the project itself");
@@ -171,7 +171,7 @@ fn params(
             continue;
         }
         for (written, path_node, keys) in file.map(item, what)? {
-            let path = paths.read(path_node, what)?;
+            let path = paths.read_input(path_node, what)?;
             place.inputs.push((path.clone(), Spot::of(file, path_node)));
             let (all, whole) = files.entry(path).or_default();
             if keys.is_null() || keys.as_list().is_some_and(<[Node]>::is_empty) {
