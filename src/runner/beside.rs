@@ -155,8 +155,14 @@ impl<R: Recorder> Runner<'_, R> {
             line: line.to_owned(),
         });
         let streams = run.beside.as_ref().and_then(|it| it.streams.as_ref());
-        let process = command::start(line, run.stage, run.root, &run.environment, streams)
-            .context(|| format!("cannot start '{line}' of stage '{}'", name(&run)))?;
+        let process = command::start(line, run.stage, run.root, &run.environment, streams);
+        if process.is_err()
+            && let Some(end) = run.missing_folder()
+        {
+            return Ok(Some(EndedBeside::badly(key, Ok(end))));
+        }
+        let process =
+            process.context(|| format!("cannot start '{line}' of stage '{}'", name(&run)))?;
         self.recorder
             .process_started(&run.stage.address(), number, process.id());
         group.at_work.push(AtWork {

@@ -94,7 +94,13 @@ impl<R: Recorder> Runner<'_, R> {
                 stage: None,
                 line: line.to_owned(),
             });
-            let started = command::start(line, run.stage, run.root, &run.environment, None)
+            let started = command::start(line, run.stage, run.root, &run.environment, None);
+            if started.is_err()
+                && let Some(end) = run.missing_folder()
+            {
+                return Ok(end);
+            }
+            let started = started
                 .context(|| format!("cannot start '{line}' of stage '{}'", run.stage.name))?;
             self.recorder
                 .process_started(&run.stage.address(), number, started.id());

@@ -50,6 +50,12 @@ impl StageRun<'_> {
             path: output.path.clone(),
         })
     }
+
+    /// Returns how the stage ends if the folder of its command is not there.
+    pub(super) fn missing_folder(&self) -> Option<StageEnd> {
+        let path = &self.stage.wdir;
+        (!self.root.join(path).is_dir()).then(|| StageEnd::FolderMissing { path: path.clone() })
+    }
 }
 
 /// What a written file in a folder of tracked files means.
@@ -74,6 +80,11 @@ pub enum StageEnd {
         line: String,
         /// How it ended.
         status: ExitStatus,
+    },
+    /// Its 'wdir' is not there to start a line in.
+    FolderMissing {
+        /// The folder.
+        path: String,
     },
     /// All its lines exited with 0, but this output is not there.
     OutputMissing {

@@ -227,6 +227,21 @@ fn a_missing_output_fails_its_stage() {
 }
 
 #[test]
+fn a_folder_that_is_not_there_fails_its_stage() {
+    let repo = TestRepo::tutorial();
+    repo.write(
+        "dvc.yaml",
+        "stages:\n  a: {cmd: echo > a, outs: [a]}\n  b: {cmd: echo, wdir: gone, deps: [../a]}\n  c: {cmd: echo > c, outs: [c]}\n",
+    );
+    let said = "error: stage 'b' failed: its 'wdir' 'gone' does not exist";
+    repo.exp("run").code(1).says(said);
+    repo.exp("run -k -j 2").code(1).says(said);
+    assert_eq!(repo.read("dvc.lock").matches("cmd:").count(), 2);
+    repo.write("gone/x", "");
+    repo.exp("run").success();
+}
+
+#[test]
 fn replacing_an_experiment_can_be_undone() {
     let repo = TestRepo::tutorial();
     repo.epochs(1);

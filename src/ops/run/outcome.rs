@@ -91,6 +91,10 @@ impl Outcome {
                 return;
             }
             StageEnd::Stopped { reason } => (format!("stage '{name}' was stopped: {reason}"), None),
+            StageEnd::FolderMissing { path } => (
+                format!("stage '{name}' failed: its 'wdir' '{path}' does not exist"),
+                None,
+            ),
             StageEnd::OutputMissing { path } => (
                 format!("stage '{name}' failed: output '{path}' does not exist"),
                 None,
