@@ -30,39 +30,53 @@ impl Paths<'_> {
         self.spelled(path, node, what)
     }
 
-    /// Reads what a stage reads: a path, which may not be a file of the pipeline, or an address.
-    pub fn read_input(&mut self, node: &Node, what: impl Display + Copy) -> Result<String> {
-        let path = self.read_dependency(node, what)?;
-        if is_pipeline_file(&path) || is_data_file(&path) {
-            let written = self.file.text(node, what)?;
-            let what =
-                format!("'{written}' in {what} describes the pipeline, and is no part of it");
-            return Err(self.file.error(node, what));
-        }
+    /// Reads the path of a params file.
+    pub fn read_params(&mut self, node: &Node, what: impl Display + Copy) -> Result<String> {
+        let path = self.read(node, what)?;
+        self.refuse_description(&path, node, what)?;
         Ok(path)
     }
 
-    /// Reads what may be an address, too.
-    fn read_dependency(&mut self, node: &Node, what: impl Display + Copy) -> Result<String> {
+    /// Reads what a stage depends on, a path or an address; how it was written is for the caller to keep.
+    pub fn dependency(&self, node: &Node, what: impl Display + Copy) -> Result<String> {
         let path = self.file.dependency(&self.base, node, what)?;
-        self.spelled(path, node, what)
+        self.refuse_description(&path, node, what)?;
+        Ok(path)
+    }
+
+    /// As in DVC, what describes the pipeline is nothing that stages read.
+    fn refuse_description(&self, path: &str, node: &Node, what: impl Display + Copy) -> Result<()> {
+        if !is_pipeline_file(path) && !is_data_file(path) {
+            return Ok(());
+        }
+        let written = self.file.text(node, what)?;
+        let what = format!("'{written}' in {what} describes the pipeline, and is no part of it");
+        Err(self.file.error(node, what))
     }
 
     fn spelled(&mut self, path: String, node: &Node, what: impl Display + Copy) -> Result<String> {
-        let mut written = self.file.text(node, what)?;
-        if written.starts_with('/') && !is_outside(&path) {
-            // as in DVC, which writes it in the usual way
-            written = from(&self.base, &path);
-        }
+        let written = self.written(&path, node, what)?;
         if written != path {
             self.spellings.insert(path.clone(), written);
         }
         Ok(path)
     }
 
+    /// Returns what `dvc.lock` has for a path that stands at `node`.
+    pub fn written(&self, path: &str, node: &Node, what: impl Display + Copy) -> Result<String> {
+        let written = self.file.text(node, what)?;
+        // as in DVC, which writes it in the usual way
+        let is_usual = !written.starts_with('/') || is_outside(path);
+        Ok(match is_usual {
+            true => written,
+            false => from(&self.base, path),
+        })
+    }
+
     /// Reads the path of an output, which may not be the project itself, nor a file of DVC or git.
     fn read_output(&mut self, node: &Node, what: impl Display + Copy) -> Result<String> {
-        let path = self.read_dependency(node, what)?;
+        let path = self.file.dependency(&self.base, node, what)?;
+        let path = self.spelled(path, node, what)?;
         let folder = self.file.folder;
         let name = path.rsplit('/').next().unwrap_or(&path);
         let around = is_outside(&path) && is_within(self.file.sources.root(), &path);

@@ -21,8 +21,11 @@ pub struct Stage {
     pub cmd: Command,
     /// Directory of the command, relative to the project's root, empty for the root itself.
     pub wdir: String,
-    /// Paths it reads, sorted by what was written; one that is written twice is there twice.
+    /// Paths it reads, sorted by what was written; one that is written twice alike is there twice.
     pub deps: Vec<String>,
+    /// All spellings of those dependencies that are written in several ways, or in another way than in
+    /// the other lists: `data` and `./data`. `dvc.lock` has an entry of each.
+    pub respelled: IndexMap<String, Vec<String>>,
     /// Params it reads: one entry per file, in the order of the file.
     pub params: Vec<ParamsDependency>,
     /// Outputs, metrics and plots in the project, in the order of the file.
@@ -40,7 +43,7 @@ pub struct Stage {
     pub desc: Option<String>,
     /// Kept as written.
     pub meta: Option<Value>,
-    /// What `dvc.yaml` says for those of the paths above that it spells in another way.
+    /// What `dvc.yaml` says for those of the paths above that it spells in another way than we do.
     pub spellings: IndexMap<String, String>,
 }
 
@@ -196,6 +199,17 @@ impl Stage {
     /// That is what stands in `dvc.lock`: relative to `wdir`, `data/` with its slash.
     pub fn written<'a>(&'a self, path: &'a str) -> &'a str {
         self.spellings.get(path).map_or(path, String::as_str)
+    }
+
+    /// Lists its dependencies, each with what stands for it in `dvc.lock`: as [`Stage::written`], but for
+    /// those with several spellings.
+    pub fn written_deps(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.deps.iter().flat_map(|dep| {
+            let several = self.respelled.get(dep);
+            let one = several.is_none().then(|| self.written(dep));
+            let several = several.into_iter().flatten().map(String::as_str);
+            several.chain(one).map(move |written| (&**dep, written))
+        })
     }
 
     /// Returns a path of this stage as notes have it, which must hold wherever the project is: one

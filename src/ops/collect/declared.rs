@@ -176,14 +176,13 @@ impl Sources for Vars<'_> {
 }
 
 fn add_stage(row: &mut Row, stage: &Stage, entry: Option<&LockEntry>) {
-    let locked = |list: fn(&LockEntry) -> &Vec<LockedPath>, path: &str| {
-        let written = stage.written(path);
+    let locked = |list: fn(&LockEntry) -> &Vec<LockedPath>, written: &str| {
         let entry = list(entry?).iter().find(|locked| locked.path == written)?;
         entry.hash.as_ref()
     };
-    let is_path = |path: &&String| dataset(path).is_none();
-    for path in stage.deps.iter().filter(is_path) {
-        let hash = locked(|entry| &entry.deps, path);
+    let deps = stage.written_deps();
+    for (path, written) in deps.filter(|(path, _)| dataset(path).is_none()) {
+        let hash = locked(|entry| &entry.deps, written);
         Arc::make_mut(&mut row.deps).insert(
             stage.noted(path),
             NoteDependency {
@@ -194,7 +193,7 @@ fn add_stage(row: &mut Row, stage: &Stage, entry: Option<&LockEntry>) {
         );
     }
     for out in stage.all_outs().filter(|out| out.kind == OutputKind::Out) {
-        let hash = locked(|entry| &entry.outs, &out.path);
+        let hash = locked(|entry| &entry.outs, stage.written(&out.path));
         row.outs.insert(
             stage.noted(&out.path),
             NoteOutput {

@@ -315,9 +315,8 @@ impl Recording {
 
     pub(super) fn note_deps(&mut self, facts: &StageFacts) {
         // what a dataset is, only 'dvc.lock' says, as in DVC
-        let is_path = |path: &&String| dataset(path).is_none();
-        for path in facts.stage.deps.iter().filter(is_path) {
-            let written = facts.stage.written(path);
+        let deps = facts.stage.written_deps();
+        for (path, written) in deps.filter(|(path, _)| dataset(path).is_none()) {
             let entry = facts.entry.deps.iter().find(|dep| dep.path == written);
             let hash = entry.and_then(|dep| dep.hash.as_ref());
             self.deps.insert(

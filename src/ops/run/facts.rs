@@ -100,21 +100,21 @@ pub fn collect(
     let here = stage.deps.iter().filter(|dep| !paths::is_url(dep));
     let here: Vec<PathBuf> = here.map(|dep| project.join(dep)).collect();
     cache.read_ahead(&here);
-    for dep in &stage.deps {
+    for (dep, written) in stage.written_deps() {
         if paths::is_url(dep) {
             let dataset = inputs.pipeline.dataset(dep);
             let locked = dataset.and_then(|dataset| lockfiles.dataset(dataset));
             deps.push(match locked {
                 Some(locked) => LockedPath::of_dataset(dep, locked),
                 None => LockedPath {
-                    path: dep.clone(),
+                    path: dep.to_owned(),
                     ..LockedPath::default()
                 },
             });
             continue;
         }
         let digest = cache.digest(&project.join(dep))?;
-        let path = stage.written(dep).to_owned();
+        let path = written.to_owned();
         let before = old
             .and_then(|old| old.deps.iter().find(|entry| entry.path == path))
             .and_then(|entry| entry.hash.as_ref());

@@ -138,9 +138,8 @@ impl Judge<'_> {
             self.lockfiles,
             self.format,
         )?;
-        for dep in &stage.deps {
-            let written = stage.written(dep);
-            if let Some(hash) = foreseen.get(dep.as_str()) {
+        for (dep, written) in stage.written_deps() {
+            if let Some(hash) = foreseen.get(dep) {
                 let deps = facts.entry.deps.iter_mut();
                 deps.filter(|dep| dep.path == written)
                     .for_each(|dep| dep.hash = Some(hash.clone()));
@@ -221,8 +220,8 @@ impl Judge<'_> {
         let md5 = |hash: Option<&LockedHash>| hash.map(|hash| hash.md5.clone());
         let old = self.lockfiles.entry(stage);
         let read = md5(old.and_then(|old| old.dep(written)?.hash.as_ref()));
-        let mut deps = stage.deps.iter();
-        let Some(path) = deps.find(|dep| stage.written(dep) == written) else {
+        let mut deps = stage.written_deps();
+        let Some((path, _)) = deps.find(|(_, other)| *other == written) else {
             return false;
         };
         let mut stages = self.inputs.pipeline.stages.iter();

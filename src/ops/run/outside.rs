@@ -22,10 +22,11 @@ pub fn is_changed(
         let Some(entry) = recorded.entry(stage) else {
             continue;
         };
-        for dep in stage.deps.iter().filter(|dep| store.is_elsewhere(dep)) {
-            let locked = entry
-                .dep(stage.written(dep))
-                .and_then(|dep| dep.hash.as_ref());
+        let elsewhere = stage
+            .written_deps()
+            .filter(|(dep, _)| store.is_elsewhere(dep));
+        for (dep, written) in elsewhere {
+            let locked = entry.dep(written).and_then(|dep| dep.hash.as_ref());
             if let Some(hash) = locked
                 && let Some(digest) = cache.digest(&project.join(dep))?
                 && digest.md5(hash.format) != hash.md5

@@ -65,25 +65,23 @@ pub(super) fn read(
         base: stage.wdir.clone(),
         spellings: IndexMap::new(),
     };
-    let mut seen: IndexMap<String, String> = IndexMap::new();
+    // as they are written, by path
+    let mut deps: IndexMap<String, Vec<String>> = IndexMap::new();
     for (key, _, value) in &entries {
         let what = format_args!("'{key}' of {whole}");
         match *key {
             "deps" => {
                 for item in file.list(value, what)? {
                     file.text_as(item, item_of(what), "a path")?;
-                    let path = paths.read_input(item, what)?;
+                    let path = paths.dependency(item, what)?;
                     if paths::is_outside(&path) && paths::is_within(file.sources.root(), &path) {
                         let written = file.text(item, what)?;
                         let what = format!("'{written}' in {what} holds the project itself");
                         return Err(file.error(item, what));
                     }
                     place.inputs.push((path.clone(), Spot::of(file, item)));
-                    // one that is written twice alike is recorded twice, as by DVC
-                    let written = file.text(item, what)?;
-                    if seen.entry(path.clone()).or_insert_with(|| written.clone()) == &written {
-                        stage.deps.push(path);
-                    }
+                    let written = paths.written(&path, item, what)?;
+                    deps.entry(path).or_default().push(written);
                 }
             }
             "params" => stage.params = params(&mut paths, value, what, place)?,
@@ -119,10 +117,35 @@ pub(super) fn read(
     let outs = outs.into_iter().map(|(out, _)| out);
     (stage.outside_outs, stage.outs) = outs.partition(|out| is_elsewhere(&out.path));
     stage.spellings = paths.spellings;
-    let mut deps = std::mem::take(&mut stage.deps);
-    deps.sort_by(|a, b| stage.written(a).cmp(stage.written(b)));
-    stage.deps = deps;
+    stage.take_deps(deps);
     Ok(stage)
+}
+
+impl Stage {
+    /// Takes its dependencies, by path how they are written, after all its other paths.
+    ///
+    /// As by DVC, each is recorded as often as it is written, and as it is.
+    fn take_deps(&mut self, deps: IndexMap<String, Vec<String>>) {
+        let mut sorted = Vec::new();
+        for (path, written) in deps {
+            let is_one = written.iter().all(|other| *other == written[0]);
+            let is_params = self.params.iter().any(|params| params.file == path);
+            match is_one && (!is_params || self.written(&path) == written[0]) {
+                true => {
+                    if written[0] != path {
+                        self.spellings.insert(path.clone(), written[0].clone());
+                    }
+                    sorted.extend(written.into_iter().map(|written| (written, path.clone())));
+                }
+                false => {
+                    sorted.push((written[0].clone(), path.clone()));
+                    self.respelled.insert(path, written);
+                }
+            }
+        }
+        sorted.sort();
+        self.deps = sorted.into_iter().map(|(_, path)| path).collect();
+    }
 }
 
 fn command(file: File<'_>, node: &Node, whole: &str) -> Result<Command> {
@@ -171,7 +194,7 @@ fn params(
             continue;
         }
         for (written, path_node, keys) in file.map(item, what)? {
-            let path = paths.read_input(path_node, what)?;
+            let path = paths.read_params(path_node, what)?;
             place.inputs.push((path.clone(), Spot::of(file, path_node)));
             let (all, whole) = files.entry(path).or_default();
             if keys.is_null() || keys.as_list().is_some_and(<[Node]>::is_empty) {
