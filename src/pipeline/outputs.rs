@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::value::{Map, Value};
 use crate::yaml::Node;
 use indexmap::IndexMap;
+use std::collections::HashMap;
 use std::fmt::Display;
 
 const FLAGS: &[&str] = &["cache", "persist", "checkpoint", "remote", "push"];
@@ -100,22 +101,38 @@ impl Paths<'_> {
     }
 
     /// Reads `outs`, `metrics` or `plots`, each output with the node of its path.
+    ///
+    /// As in DVC, one that is written twice alike in a list is one output, with the flags of both.
     pub fn outputs<'n>(
         &mut self,
         node: &'n Node,
         kind: OutputKind,
         what: impl Display + Copy,
     ) -> Result<Vec<(Output, &'n Node)>> {
-        let mut outs = Vec::new();
+        let mut outs: Vec<(Output, &Node)> = Vec::new();
+        let mut known: HashMap<&str, usize> = HashMap::new();
         for item in self.file.list(node, what)? {
             if item.as_map().is_none() {
                 self.file
                     .text_as(item, item_of(what), "a path or a mapping")?;
-                let path = self.read_output(item, what)?;
-                outs.push((Output::new(path, kind), item));
+                let written = item.as_str().unwrap_or_default();
+                if !known.contains_key(written) {
+                    let path = self.read_output(item, what)?;
+                    known.insert(written, outs.len());
+                    outs.push((Output::new(path, kind), item));
+                }
                 continue;
             }
             for (written, path_node, flags) in self.file.map(item, what)? {
+                let again = known.get(written).map(|&at| &mut outs[at].0);
+                // of two lists of plots nobody knows what they are together
+                let again = again.filter(|out| flags.as_map().is_some() && !is_list(&out.props));
+                if let Some(out) = again {
+                    let what = format_args!("'{written}' in {what}");
+                    let props = self.flags(out, flags, what)?;
+                    add_props(&mut out.props, props);
+                    continue;
+                }
                 let path = self.read_output(path_node, what)?;
                 let mut out = Output::new(path, kind);
                 let what = format_args!("'{written}' in {what}");
@@ -140,6 +157,7 @@ impl Paths<'_> {
                     }
                     _ => out.props = self.flags(&mut out, flags, what)?,
                 }
+                known.insert(written, outs.len());
                 outs.push((out, path_node));
             }
         }
@@ -226,6 +244,19 @@ impl Paths<'_> {
             outs.push((summary, path_node));
         }
         Ok((live, outs))
+    }
+}
+
+fn is_list(props: &Value) -> bool {
+    matches!(props, Value::List(_))
+}
+
+/// Adds properties to those that an output has.
+fn add_props(props: &mut Value, more: Value) {
+    match (props, more) {
+        (_, Value::Null) => {}
+        (Value::Map(props), Value::Map(more)) => props.extend(more),
+        (props, more) => *props = more,
     }
 }
 

@@ -1,4 +1,4 @@
-use super::super::stage::{Command, OutputKind};
+use super::super::stage::{Command, Output, OutputKind};
 use super::super::template::Alone;
 use super::*;
 use crate::error::{Error, Kind};
@@ -323,6 +323,27 @@ fn addresses_are_for_dependencies_and_outputs() {
     assert!(message.contains("('dvc.yaml', line "), "{message}");
     assert_eq!(error.kind(), Kind::Refused, "{message}");
     assert!(!error.hints().is_empty(), "{message}");
+}
+
+#[test]
+fn an_output_that_stands_twice_in_a_list_has_the_flags_of_both() {
+    let pipeline = parsed(
+        "stages:\n  a:\n    cmd: x\n    outs: [{m: {cache: false, desc: d}}, m, {m: {persist: true, desc: e}}]\n    plots: [{p: {x: a, y: b}}, {p: {x: c}}]\n",
+    );
+    let outs = &pipeline.stages[0].outs;
+    let flags = |out: &Output| (out.path.clone(), out.cache, out.persist);
+    let found: Vec<_> = outs.iter().map(flags).collect();
+    assert_eq!(
+        found,
+        [("m".to_owned(), false, true), ("p".to_owned(), true, false)]
+    );
+    assert_eq!(outs[0].props.to_python_json(), r#"{"desc": "e"}"#);
+    assert_eq!(outs[1].props.to_python_json(), r#"{"x": "c", "y": "b"}"#);
+    // DVC stumbles over these
+    assert!(
+        said("stages:\n  a:\n    cmd: x\n    plots: [{p: [{x: a}]}, {p: {x: c}}]\n")
+            .contains("output 'p' of stage 'a' is also an output of the same stage, line 4")
+    );
 }
 
 #[test]
