@@ -93,6 +93,11 @@ pub fn apply_resolved(
     })
 }
 
+/// Returns what [`apply_resolved`] would do, and refuses what it refuses; nothing is done.
+pub(super) fn foresee(store: &Store, target: &Resolved, force: bool) -> Result<Transition> {
+    Ok(Plan::make(store, target, force)?.transition)
+}
+
 /// Everything that will be done, checked.
 struct Plan {
     transition: Transition,

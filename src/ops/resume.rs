@@ -4,9 +4,9 @@
 //! The experiment keeps its baseline wherever HEAD is, so this works in a fresh clone and after HEAD
 //! has moved on. Whether the same ref grows or a fork starts is for the run to decide.
 
-use super::apply::apply_resolved;
+use super::apply::{apply_resolved, foresee};
 use super::claim::{claim, numbered};
-use super::run::{self, Options};
+use super::run::{self, Ahead, Options};
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::experiment::{Experiment, ExperimentName, experiment_ref};
@@ -43,10 +43,15 @@ pub fn prepare(
     let in_place = store.current_point()?.as_ref() == Some(&point)
         && store.head()?.commit == Some(point.baseline);
     if !in_place {
-        let pipeline = check(store, &experiment, point.checkpoint, options)?;
+        let (pipeline, edits) = check(store, &experiment, point.checkpoint, options)?;
         if options.dry {
-            let stages = pipeline.select(&options.targets, options.reach)?;
-            run::say_all(&pipeline, &stages, events);
+            let ahead = Ahead {
+                point: &point,
+                transition: &foresee(store, &target, options.force)?,
+                pipeline,
+                edits,
+            };
+            run::say_ahead(store, ahead, options, events)?;
             return Ok(None);
         }
         apply_resolved(store, &word, &target, options.force, events)?;
@@ -107,13 +112,14 @@ pub(super) fn point_of(
     Ok((point, experiment.clone()))
 }
 
-/// Finds what the run would refuse before the workspace is changed for it.
+/// Finds what the run would refuse before the workspace is changed for it. Returns the checkpoint's
+/// pipeline, and the params files that `-S` changes, by file.
 fn check(
     store: &Store,
     experiment: &Experiment,
     checkpoint: ObjectId,
     options: &Options,
-) -> Result<Pipeline> {
+) -> Result<(Pipeline, BTreeMap<String, String>)> {
     options.check_hydra(store)?;
     if let Some(name) = &options.name {
         let name = ExperimentName::parse(name)?;
@@ -184,5 +190,5 @@ fn check(
         )));
     }
     pipeline.select(&options.targets, options.reach)?;
-    Ok(pipeline)
+    Ok((pipeline, texts))
 }

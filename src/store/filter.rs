@@ -4,6 +4,8 @@
 //! them) are gix's; this file only ties them to one worktree. Round-trip checks of `core.safecrlf`
 //! are off: a checkpoint must not fail on a line ending that `git add` would only warn about.
 
+use super::Store;
+use super::scan::FileState;
 use crate::error::{Context, Result};
 use gix::bstr::{BStr, ByteSlice};
 use gix::filter::plumbing::pipeline;
@@ -130,6 +132,19 @@ impl Filter {
             read.read_to_end(&mut bytes).context(doing)?;
         }
         Ok(Some(bytes))
+    }
+}
+
+impl Store {
+    /// Returns the bytes that a checkout would write for a file at a path from the top of the work tree.
+    pub fn as_checked_out(&self, path: &str, state: FileState) -> Result<Vec<u8>> {
+        let index = self
+            .repo
+            .index_or_empty()
+            .context(|| "cannot read the index".to_string())?;
+        let blob = self.read_object(state.id)?;
+        let smudged = Filter::new(&self.repo, &index)?.smudge(&self.repo, path.into(), &blob)?;
+        Ok(smudged.unwrap_or(blob))
     }
 }
 

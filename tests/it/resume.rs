@@ -249,12 +249,101 @@ fn says_what_would_run() {
     repo.exp("run --reset -n other").success();
     let before = repo.read("model.pt");
     repo.exp("resume calm --dry").success().stdout(str![[r#"
-Running stage 'train':
+Running stage 'train': a checkpoint stage always runs
+> sh train.sh
+
+"#]]);
+    repo.exp("resume calm~1 --dry -S lr=7 -S seed=1")
+        .success()
+        .stdout(str![[r#"
+Running stage 'train': params.yaml: lr 0.0001 → 7, seed 473987 → 1
 > sh train.sh
 
 "#]]);
     assert_eq!(repo.read("model.pt"), before);
     assert_eq!(repo.ask("for-each-ref refs/git-exp"), "");
+}
+
+/// Stages of all sorts: what git has, what the cache has, folders and parts of them, `.dvc` files,
+/// params that a stage writes, results of half a run.
+const ALL_SORTS: &str = "\
+stages:
+  cut:
+    cmd: mkdir -p parts/deep; head -n ${n} raw/in > parts/a; cat raw/in > parts/deep/b
+    deps: [raw]
+    params: [n]
+    outs: [parts]
+  pick: {cmd: 'echo \"k: ${n}\" > made.yaml', params: [n], outs: [{made.yaml: {cache: false}}]}
+  made: {cmd: cat made.yaml > made, params: [{made.yaml: [k]}], outs: [made]}
+  part: {cmd: cat parts/deep/b > part, deps: [parts/deep], outs: [part]}
+  file: {cmd: cat parts/a > file, deps: [parts/a, lib/code], outs: [{file: {cache: false}}]}
+  tracked: {cmd: cat added/x > tracked, deps: [added], outs: [tracked]}
+  train: {cmd: sh train.sh, deps: [train.sh, file], params: [lr, seed], outs: [{model.pt: {checkpoint: true}}], metrics: [{metrics.json: {cache: false}}]}
+  judge: {cmd: cat model.pt parts/a > judged, deps: [model.pt, parts, lib], outs: [judged]}
+  always: {cmd: echo, always_changed: true, deps: [local]}
+  ice: {cmd: cat raw/in > ice, deps: [raw], outs: [{ice: {cache: false}}], frozen: true}
+";
+
+#[test]
+fn what_it_says_beforehand_is_what_it_says_with_the_checkpoint_in_the_workspace() {
+    let repo = TestRepo::tutorial();
+    repo.write("dvc.yaml", ALL_SORTS)
+        .write(
+            "params.yaml",
+            "seed: 473987\nlr: 0.0001\nweight_decay: 0\nn: 1\n",
+        )
+        .write("raw/in", "1\n2\n3\n")
+        .write("lib/code", "code\n")
+        .write("lib/more/code", "more\n")
+        .write("added/x", "x\n")
+        .write("ice", "cold\n")
+        .write("added.dvc", "outs:\n- path: added\n")
+        .write(".gitignore", "/model.pt\n/added\n/local\n/cached\n")
+        .write("local", "here only\n");
+    repo.git("add .").success();
+    repo.git("commit -q -m stages").success();
+    repo.epochs(2);
+    repo.exp("run -n one").success();
+    repo.exp("run -n two -S n=2").success();
+    repo.sh("rm -r lib/more && echo other > lib/code && echo y > added/y && echo 4 >> raw/in")
+        .success();
+    repo.exp("run -n three -S lr=0.5").success();
+    repo.exp("run -n four --reset").success();
+    let revisions = ["one", "one~1", "one~2", "two", "two~1", "three", "three~2"];
+    let also = [
+        "",
+        "-S n=3",
+        "-S lr=0.5",
+        "--force-downstream -S n=2",
+        "-f",
+        "judge -s",
+    ];
+    let mut said = std::collections::BTreeSet::new();
+    for (at, revision) in revisions.iter().enumerate() {
+        for words in [also[at % 6], also[(at + 1) % 6]] {
+            repo.exp("apply four -f").success();
+            let before = repo.ask("status --porcelain --untracked-files=all");
+            let beforehand = repo.exp(&format!("resume {revision} --dry {words}"));
+            let beforehand = beforehand.success().text();
+            assert_eq!(repo.ask("status --porcelain --untracked-files=all"), before);
+            repo.exp(&format!("apply {revision}")).success();
+            let there = repo.exp(&format!("resume {revision} --dry {words}"));
+            assert_eq!(beforehand, there.success().text(), "{revision} {words}");
+            said.extend(beforehand.lines().map(str::to_owned));
+        }
+    }
+    assert!(said.len() > 40, "{said:#?}");
+
+    // and what it does then; what a stage wrote may be one more reason
+    repo.exp("apply four").success();
+    let beforehand = repo.exp("resume two~1 --dry -S n=3").success();
+    let run = repo.exp("resume two~1 -S n=3").success();
+    let (sure, ran) = (beforehand.started(), run.started());
+    assert_eq!(sure, ["cut", "pick", "train", "always"]);
+    assert!(sure.iter().all(|stage| ran.contains(stage)), "{ran:?}");
+    let why = "Running stage 'cut': cmd changed; params.yaml: n 2 → 3\n";
+    assert!(beforehand.text().contains(why) && run.text().contains(why));
+    repo.check();
 }
 
 #[test]

@@ -87,14 +87,14 @@ impl Stages<'_> {
             Prepared::Verify(facts) => {
                 runner.recorder.start_stage(facts)?;
                 let as_it_is = without_command(stage);
-                let run = stage_run(self.store, self.judge.project, &as_it_is, classify);
+                let run = stage_run(self.store, self.judge.place.project, &as_it_is, classify);
                 runner.run_stage(&run).map(Visit::Ended)
             }
             Prepared::Run(facts) => {
                 runner.recorder.start_stage(facts)?;
                 let end = runner.run_stage(&StageRun {
                     environment: self.environment_of(stage),
-                    ..stage_run(self.store, self.judge.project, stage, classify)
+                    ..stage_run(self.store, self.judge.place.project, stage, classify)
                 });
                 end.map(Visit::Ended)
             }

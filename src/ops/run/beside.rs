@@ -198,7 +198,12 @@ impl Stages<'_> {
                 let as_it_is = without_command(stage);
                 let run = StageRun {
                     claimed: visits.claimed,
-                    ..stage_run(self.store, self.judge.project, &as_it_is, visits.classify)
+                    ..stage_run(
+                        self.store,
+                        self.judge.place.project,
+                        &as_it_is,
+                        visits.classify,
+                    )
                 };
                 runner.end_at_once(group, key, &run).map(Some)
             }
@@ -214,7 +219,7 @@ impl Stages<'_> {
                     environment: self.environment_of(stage),
                     claimed: visits.claimed,
                     beside: Some(Beside { shown, streams }),
-                    ..stage_run(self.store, self.judge.project, stage, visits.classify)
+                    ..stage_run(self.store, self.judge.place.project, stage, visits.classify)
                 };
                 runner.begin(group, key, run)
             }

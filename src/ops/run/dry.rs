@@ -1,28 +1,27 @@
 //! `--dry`: says which stages would run, and why; nothing is changed.
 
+use super::data::Data;
 use super::inputs::Inputs;
 use super::judge::{Course, Foreseen, Judge, Verdict, fed_by};
-use super::{Options, origin};
+use super::place::{Changes, Place};
+use super::{Options, facts, origin, written_paths};
 use crate::digest::Format;
 use crate::error::Result;
 use crate::event::{Event, Events};
 use crate::id::ObjectId;
 use crate::lockfile::Lockfiles;
-use crate::pipeline::{Pipeline, Stage};
+use crate::pipeline::{DataFile, Pipeline, Stage, paths};
 use crate::reason::{Difference, Reason};
 use crate::store::Store;
-use crate::store::cache::Cache;
+use crate::store::scan::Scanner;
 use crate::store::state::ResumePoint;
-use std::path::Path;
+use crate::store::transition::Transition;
+use std::collections::BTreeMap;
 
 /// What a run would rest on.
 pub struct Dry<'a> {
-    /// The repository.
-    pub store: &'a Store,
-    /// The project's root.
-    pub project: &'a Path,
-    /// Where outputs would come from.
-    pub cache: &'a Cache,
+    /// Where stages would find what they read and wrote.
+    pub place: Place<'a>,
     /// What new entries of `dvc.lock` are like.
     pub format: Format,
     /// Pipeline and params.
@@ -42,8 +41,7 @@ impl Dry<'_> {
     pub fn say(&self, stages: &[&Stage], events: &mut dyn Events) -> Result<()> {
         let lockfiles = self.lockfiles()?;
         let judge = Judge {
-            project: self.project,
-            cache: self.cache,
+            place: self.place,
             inputs: self.inputs,
             options: self.options,
             lockfiles: &lockfiles,
@@ -117,11 +115,11 @@ impl Dry<'_> {
         let point = match (self.from, self.options.reset) {
             (_, true) => None,
             (Some(from), false) => Some(from.clone()),
-            (None, false) => self.store.current_point()?,
+            (None, false) => self.place.store.current_point()?,
         };
         let point = point.filter(|point| point.baseline == self.baseline);
         let recorded = match point {
-            Some(point) => origin::recorded(self.store, point.checkpoint, self.inputs)?,
+            Some(point) => origin::recorded(self.place.store, point.checkpoint, self.inputs)?,
             None => None,
         };
         let recorded = recorded.unwrap_or_else(|| self.inputs.lockfiles.clone());
@@ -129,15 +127,73 @@ impl Dry<'_> {
     }
 }
 
-/// Says that all of `stages` would run, for a run whose files are not in the workspace yet.
-pub fn say_all(pipeline: &Pipeline, stages: &[&Stage], events: &mut dyn Events) {
-    for stage in stages {
-        events.emit(Event::StageStarts {
-            stage: pipeline.shown(stage),
-            why: Vec::new(),
+/// A checkpoint that would be put into the workspace before the run.
+pub(crate) struct Ahead<'a> {
+    /// The resume point that it would be.
+    pub point: &'a ResumePoint,
+    /// What would change in the workspace.
+    pub transition: &'a Transition,
+    /// Its pipeline, `-S` carried out.
+    pub pipeline: Pipeline,
+    /// New texts of params files, by file.
+    pub edits: BTreeMap<String, String>,
+}
+
+/// Says what a run would do if a checkpoint were in the workspace.
+pub(crate) fn say_ahead(
+    store: &Store,
+    ahead: Ahead<'_>,
+    options: &Options,
+    events: &mut dyn Events,
+) -> Result<()> {
+    let (project, cache) = (store.project()?, store.cache()?);
+    let changes = Changes::of(ahead.transition);
+    let place = Place {
+        store,
+        project,
+        cache: &cache,
+        changes: Some(&changes),
+    };
+    let inputs = Inputs::of_place(place, ahead.pipeline, ahead.edits)?;
+    let stages = inputs.pipeline.select(&options.targets, options.reach)?;
+    let files = inputs.pipeline.data_for(&stages, &options.targets);
+    let format = store.dvc_format(&cache)?;
+    // what is put there is what its '.dvc' file says
+    let is_as_now = |data: &&DataFile| {
+        let outs = data.stage.outs.iter().map(|out| out.path.as_str());
+        place.is_as_now(outs.chain([data.path()]))
+    };
+    let (as_now, put): (Vec<_>, Vec<_>) = files.into_iter().partition(is_as_now);
+    let readers = if options.allow_missing {
+        &[]
+    } else {
+        &stages[..]
+    };
+    Data::look(store, (&cache, format), &inputs, &as_now, readers)?.say(events);
+    for data in put {
+        events.emit(Event::DataChecked {
+            file: paths::from(&inputs.pipeline.folder, data.path()),
+            changed: false,
         });
-        say_commands(stage, events);
     }
+    let outputs = written_paths(store, project, &inputs);
+    facts::check(
+        place,
+        &inputs,
+        &stages,
+        &Scanner::new(store, outputs)?,
+        &mut store.ignore_rules()?,
+        options.allow_missing,
+    )?;
+    let dry = Dry {
+        place,
+        format,
+        inputs: &inputs,
+        options,
+        from: Some(ahead.point),
+        baseline: ahead.point.baseline,
+    };
+    dry.say(&stages, events)
 }
 
 fn say_commands(stage: &Stage, events: &mut dyn Events) {

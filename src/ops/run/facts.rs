@@ -1,25 +1,23 @@
 //! What a stage reads, hashed once when it starts.
 
-use super::inputs::{self, Inputs};
+use super::inputs::Inputs;
 use super::outside;
+use super::place::Place;
 use crate::digest::{Format, PathDigest};
 use crate::error::{Error, Result};
 use crate::lockfile::{LockEntry, LockedHash, LockedPath, Lockfiles};
 use crate::ops::record::StageFacts;
 use crate::params::ParamsFile;
 use crate::pipeline::{ParamsDependency, Stage, paths};
-use crate::store::Store;
-use crate::store::cache::Cache;
 use crate::store::scan::Scanner;
 use crate::store::tracked::IgnoreRules;
 use crate::value::Map;
 use indexmap::IndexMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Refuses what would fail later: missing dependencies and params, cached outputs that git tracks, an ignored lockfile.
 pub fn check(
-    project: &Path,
-    store: &Store,
+    place: Place<'_>,
     inputs: &Inputs,
     stages: &[&Stage],
     scanner: &Scanner,
@@ -27,6 +25,7 @@ pub fn check(
     allow_missing: bool,
 ) -> Result<()> {
     let (pipeline, params) = (&inputs.pipeline, &inputs.params);
+    let (store, project) = (place.store, place.project);
     for lockfile in pipeline.lock_files() {
         let path = store.tree_path(&lockfile);
         let is_used = stages.iter().any(|stage| stage.lock_file() == lockfile);
@@ -44,7 +43,7 @@ pub fn check(
         for dep in stage.deps.iter().filter(is_path).filter(|_| !is_optional) {
             if pipeline.writer_of(dep).is_none()
                 && pipeline.data_of(dep).is_none()
-                && !project.join(dep).exists()
+                && !place.has(dep)?
             {
                 return Err(Error::missing(format!(
                     "dependency '{dep}' of stage '{name}' does not exist"
@@ -88,8 +87,7 @@ fn in_the_way<'p>(project: &Path, path: &'p str) -> Option<&'p str> {
 /// Reads and hashes what the stage reads. A dependency that is not there has no content, and params
 /// that another stage has not written yet are left out.
 pub fn collect(
-    project: &Path,
-    cache: &Cache,
+    place: Place<'_>,
     stage: &Stage,
     inputs: &Inputs,
     lockfiles: &Lockfiles,
@@ -97,9 +95,8 @@ pub fn collect(
 ) -> Result<StageFacts> {
     let old = lockfiles.entry(stage);
     let mut deps = Vec::new();
-    let here = stage.deps.iter().filter(|dep| !paths::is_url(dep));
-    let here: Vec<PathBuf> = here.map(|dep| project.join(dep)).collect();
-    cache.read_ahead(&here);
+    let deps_here = stage.deps.iter().filter(|dep| !paths::is_url(dep));
+    place.read_ahead(deps_here.map(String::as_str));
     for (dep, written) in stage.written_deps() {
         if paths::is_url(dep) {
             let dataset = inputs.pipeline.dataset(dep);
@@ -113,7 +110,7 @@ pub fn collect(
             });
             continue;
         }
-        let digest = cache.digest(&project.join(dep))?;
+        let digest = place.digest(dep)?;
         let path = written.to_owned();
         let before = old
             .and_then(|old| old.deps.iter().find(|entry| entry.path == path))
@@ -128,7 +125,7 @@ pub fn collect(
     let entry = LockEntry {
         cmd: Some(stage.cmd.to_value()),
         deps,
-        params: locked_params(project, stage, inputs)?,
+        params: locked_params(place, stage, inputs)?,
         ..LockEntry::default()
     };
     Ok(StageFacts {
@@ -154,14 +151,18 @@ pub fn locked(digest: &PathDigest, before: Option<&LockedHash>, format: Format) 
 
 /// Returns the params that a stage reads: those of the start, and those that another stage has written
 /// as they are now.
-fn locked_params(project: &Path, stage: &Stage, inputs: &Inputs) -> Result<IndexMap<String, Map>> {
+fn locked_params(
+    place: Place<'_>,
+    stage: &Stage,
+    inputs: &Inputs,
+) -> Result<IndexMap<String, Map>> {
     let mut locked = IndexMap::new();
     for dependency in &stage.params {
         let file = &dependency.file;
         let values = match inputs.pipeline.writer_of(file) {
             None => selected(stage, dependency, inputs.params.get(file))?,
             Some(_) => {
-                let text = inputs::read_optional(&project.join(file))?;
+                let text = place.read(file)?;
                 let made = text.map(|text| ParamsFile::parse(file, text.as_bytes()));
                 match selected(stage, dependency, made.transpose()?.as_ref()) {
                     Ok(values) => values,

@@ -1,6 +1,7 @@
 //! What a run reads before it starts: the pipeline, the params with `-S` carried out, the lockfile.
 
 use super::Options;
+use super::place::Place;
 use crate::checkpoint::FileData;
 use crate::error::{Context, Error, Result};
 use crate::lockfile::Lockfiles;
@@ -78,6 +79,31 @@ impl Inputs {
             edits: BTreeMap::new(),
             lockfiles: parse_lockfiles(&plan.lockfiles)?,
             lockfile_texts: plan.lockfiles.clone(),
+        })
+    }
+
+    /// Reads them where a checkpoint is not in the workspace yet.
+    pub fn of_place(
+        place: Place<'_>,
+        pipeline: Pipeline,
+        edits: BTreeMap<String, String>,
+    ) -> Result<Self> {
+        let params = read_params(&pipeline, |file| match edits.get(file) {
+            Some(text) => Ok(Some(text.clone())),
+            None => place.read(file),
+        })?;
+        let mut lockfile_texts = BTreeMap::new();
+        for file in pipeline.lock_files() {
+            if let Some(text) = place.read(&file)? {
+                lockfile_texts.insert(file, text);
+            }
+        }
+        Ok(Inputs {
+            pipeline,
+            params,
+            edits,
+            lockfiles: parse_lockfiles(&lockfile_texts)?,
+            lockfile_texts,
         })
     }
 

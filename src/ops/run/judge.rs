@@ -2,6 +2,7 @@
 
 use super::cached::{Restorable, Results};
 use super::inputs::Inputs;
+use super::place::Place;
 use super::{Options, facts, why};
 use crate::digest::Format;
 use crate::error::{Error, Result};
@@ -9,9 +10,7 @@ use crate::lockfile::{LockEntry, LockedHash, LockedPath, Lockfiles};
 use crate::ops::record::StageFacts;
 use crate::pipeline::{Stage, paths};
 use crate::reason::{Difference, Reason};
-use crate::store::cache::Cache;
 use std::collections::HashMap;
-use std::path::Path;
 
 /// What is decided, and what it rests on.
 pub struct Verdict<'s> {
@@ -38,10 +37,8 @@ pub enum Course<'s> {
 
 /// Decides for the stages of one run.
 pub struct Judge<'a> {
-    /// The project's root.
-    pub project: &'a Path,
-    /// Where outputs come from.
-    pub cache: &'a Cache,
+    /// Where stages find what they read and wrote.
+    pub place: Place<'a>,
     /// Pipeline and params.
     pub inputs: &'a Inputs,
     /// What was asked for.
@@ -71,7 +68,7 @@ impl Judge<'_> {
         let why = match forced {
             Some(reason) => vec![reason],
             None => {
-                let why = why::reasons(self.project, self.cache, stage, &facts, self.lockfiles)?;
+                let why = why::reasons(self.place, stage, &facts, self.lockfiles)?;
                 let why = self.tolerate(stage, why);
                 if let Some(course) = self.without_a_run(stage, &mut facts, &why)? {
                     return Ok(Verdict { facts, why, course });
@@ -91,12 +88,11 @@ impl Judge<'_> {
 
     /// Returns the outputs of other stages that this one reads, that are gone and that the cache has.
     pub fn lost_dependencies(&self, stage: &Stage) -> Result<Vec<Restorable<'_>>> {
-        let lost = stage
-            .deps
-            .iter()
-            .filter(|dep| !self.project.join(dep).exists());
         let mut found = Vec::new();
-        for dep in lost {
+        for dep in &stage.deps {
+            if self.place.has(dep)? {
+                continue;
+            }
             for writer in &self.inputs.pipeline.stages {
                 let entry = self.lockfiles.entry(writer);
                 for output in writer.outs.iter().filter(|output| output.cache) {
@@ -125,19 +121,13 @@ impl Judge<'_> {
     }
 
     fn is_here(&self, hash: &LockedHash) -> bool {
-        let missing = self.cache.missing(hash.format, &hash.md5);
+        let missing = self.place.cache.missing(hash.format, &hash.md5);
         missing.is_ok_and(|missing| missing.is_empty())
     }
 
     fn facts(&self, stage: &Stage, foreseen: &Foreseen<'_>) -> Result<StageFacts> {
-        let mut facts = facts::collect(
-            self.project,
-            self.cache,
-            stage,
-            self.inputs,
-            self.lockfiles,
-            self.format,
-        )?;
+        let mut facts =
+            facts::collect(self.place, stage, self.inputs, self.lockfiles, self.format)?;
         for (dep, written) in stage.written_deps() {
             if let Some(hash) = foreseen.get(dep) {
                 let deps = facts.entry.deps.iter_mut();
@@ -170,7 +160,7 @@ impl Judge<'_> {
     ) -> Result<Option<Course<'s>>> {
         if !why.is_empty() {
             let results = Results {
-                cache: self.cache,
+                cache: self.place.cache,
                 lockfiles: self.lockfiles,
                 run_cache: self.options.run_cache,
             };

@@ -21,6 +21,7 @@ mod options;
 mod origin;
 mod outcome;
 mod outside;
+mod place;
 mod prepare;
 mod report;
 mod restore;
@@ -31,7 +32,7 @@ mod unsaved;
 mod why;
 
 pub use attach::attach;
-pub(crate) use dry::say_all;
+pub(crate) use dry::{Ahead, say_ahead};
 pub use isolated::{Isolation, run_isolated};
 pub use options::{OnFailure, Options};
 pub use report::{Failure, Report};
@@ -57,6 +58,7 @@ use dry::Dry;
 use inputs::Inputs;
 use judge::Judge;
 use origin::{Origin, Question};
+use place::Place;
 use restore::Restorer;
 use session::Session;
 use stages::Stages;
@@ -120,9 +122,14 @@ fn run_claimed(
     let outputs = written_paths(store, &project, &inputs);
     let mut scanner = Scanner::new(store, outputs.clone())?;
     let mut rules = store.ignore_rules()?;
-    facts::check(
-        &project,
+    let place = Place {
         store,
+        project: &project,
+        cache: &cache,
+        changes: None,
+    };
+    facts::check(
+        place,
         &inputs,
         &stages,
         &scanner,
@@ -132,9 +139,7 @@ fn run_claimed(
     if options.dry {
         data.say(events);
         let dry = Dry {
-            store,
-            project: &project,
-            cache: &cache,
+            place,
             format,
             inputs: &inputs,
             options,
@@ -262,8 +267,7 @@ fn run_claimed(
     .resuming(origin.resumed_tree(store)?);
     let ready = session.ready(interrupts, recording, record_process(store, &origin))?;
     let judge = Judge {
-        project: &project,
-        cache: &cache,
+        place,
         inputs: &inputs,
         options,
         lockfiles: &lockfiles,

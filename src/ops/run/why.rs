@@ -1,20 +1,18 @@
 //! Whether a stage has to run, and why.
 
+use super::place::Place;
 use crate::error::Result;
 use crate::lockfile::Lockfiles;
 use crate::ops::record::StageFacts;
 use crate::pipeline::{Output, Stage, paths};
 use crate::reason::{self, Always, Difference, Reason};
-use crate::store::cache::Cache;
-use std::path::{Path, PathBuf};
 
 /// Returns why the stage has to run; nothing if `dvc.lock` says that it has run with exactly these inputs, and
 /// its outputs are as it left them, here and in the cache.
 ///
 /// What decides is what decides for DVC, in its order: outputs are looked at only if nothing else has changed.
 pub fn reasons(
-    project: &Path,
-    cache: &Cache,
+    place: Place<'_>,
     stage: &Stage,
     facts: &StageFacts,
     lockfiles: &Lockfiles,
@@ -31,17 +29,16 @@ pub fn reasons(
     }
     let looked_at = |output: &&Output| !paths::is_url(&output.path);
     let outs: Vec<&Output> = stage.all_outs().filter(looked_at).collect();
-    let places: Vec<PathBuf> = (outs.iter()).map(|out| project.join(&out.path)).collect();
-    cache.read_ahead(&places);
+    place.read_ahead(outs.iter().map(|out| out.path.as_str()));
     for output in outs {
         let path = stage.written(&output.path);
         let locked = old.out(path).and_then(|out| out.hash.as_ref());
-        let difference = match (locked, cache.digest(&project.join(&output.path))?) {
+        let difference = match (locked, place.digest(&output.path)?) {
             (_, None) => Difference::Missing,
             (None, Some(_)) => Difference::New,
             (Some(hash), Some(now)) if now.md5(hash.format) != hash.md5 => Difference::Changed,
             (Some(hash), Some(_)) => {
-                if !output.cache || cache.path(hash.format, &hash.md5).is_file() {
+                if !output.cache || place.cache.path(hash.format, &hash.md5).is_file() {
                     continue;
                 }
                 Difference::NotCached
