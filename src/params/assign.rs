@@ -303,6 +303,21 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_an_old_version_says_what_it_means_there() {
+        let assigned =
+            |typed| assigned("params.yaml", "%YAML 1.1\n---\na: 010\nb: off\n", &[typed]);
+        let text = |a, b| format!("%YAML 1.1\n---\na: {a}\nb: {b}\n");
+        assert_eq!(assigned("a=8"), text("010", "off"));
+        assert_eq!(assigned("a=9"), text("9", "off"));
+        assert_eq!(assigned("b=true"), text("010", "true"));
+        // text that would be read as something else
+        assert_eq!(
+            assigned("b=on"),
+            "cannot change only 'b' in 'params.yaml': other values would change with it"
+        );
+    }
+
+    #[test]
     fn a_dotted_name_is_never_a_key_with_a_dot() {
         let assigned = |text, typed| assigned("params.yaml", text, &[typed]);
         assert_eq!(

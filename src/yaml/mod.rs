@@ -6,6 +6,7 @@ mod end;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod node;
+mod old;
 pub mod print;
 pub mod read;
 mod resolve;

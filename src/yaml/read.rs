@@ -1,7 +1,7 @@
 //! YAML to a tree with positions, scalars resolved as DVC's loader does.
 //!
 //! Refused, as there: duplicate keys, several documents, unknown tags, `=` alone. Refused beyond
-//! that: `%YAML 1.1` (other scalar rules), nesting deeper than 200 and aliases that expand to more
+//! that: versions of YAML but 1.1 and 1.2, nesting deeper than 200 and aliases that expand to more
 //! than 64 MiB, so that no input can exhaust stack or memory.
 
 use super::end::End;
@@ -38,8 +38,9 @@ pub(super) fn parse_general(text: &str, origin: &str) -> Result<Node> {
         end: End::of(text),
         anchors: HashMap::new(),
         expanded: 0,
+        is_old: false,
     };
-    reader.refuse_old_version(text)?;
+    reader.is_old = reader.is_of_old_version(text)?;
     reader.document().map_err(|error| {
         let conflict = text.lines().position(|line| line.starts_with("<<<<<<< "));
         match conflict {
@@ -65,6 +66,8 @@ struct Reader<'text> {
     end: End<'text>,
     anchors: HashMap<usize, Built>,
     expanded: usize,
+    /// Whether the file says `%YAML 1.1`.
+    is_old: bool,
 }
 
 impl<'text> Reader<'text> {
@@ -74,18 +77,22 @@ impl<'text> Reader<'text> {
     }
 
     /// DVC obeys `%YAML 1.1`, in which `on` is true and `012` is ten.
-    fn refuse_old_version(&self, text: &str) -> Result<()> {
+    fn is_of_old_version(&self, text: &str) -> Result<bool> {
         for (number, line) in text.lines().enumerate() {
             if let Some(version) = line.strip_prefix("%YAML") {
-                if version.split_whitespace().next() != Some("1.2") {
-                    let at = Marker::new(0, number + 1, 0);
-                    return Err(self.error(at, "only version 1.2 of YAML is supported"));
-                }
+                return match version.split_whitespace().next() {
+                    Some("1.1") => Ok(true),
+                    Some("1.2") => Ok(false),
+                    _ => {
+                        let at = Marker::new(0, number + 1, 0);
+                        Err(self.error(at, "only versions 1.1 and 1.2 of YAML are supported"))
+                    }
+                };
             } else if !(line.trim().is_empty() || line.starts_with(['#', '%'])) {
                 break;
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     fn next(&mut self) -> Result<(Event<'text>, Span)> {
@@ -184,7 +191,11 @@ impl<'text> Reader<'text> {
         tag: Option<&Tag>,
         at: Marker,
     ) -> Result<Built> {
-        let scalar = scalar::meaning(&text, style, tag).map_err(|what| self.error(at, what))?;
+        let meaning = match self.is_old {
+            true => scalar::old_meaning,
+            false => scalar::meaning,
+        };
+        let scalar = meaning(&text, style, tag).map_err(|what| self.error(at, what))?;
         Ok(Built {
             weight: NODE_WEIGHT + text.len(),
             depth: 1,
@@ -415,8 +426,8 @@ mod tests {
             "cannot parse 'params.yaml', line 2, column 6: '=' alone is no value; put it in quotes"
         );
         assert_eq!(
-            message("%YAML 1.1\n---\na: on\n"),
-            "cannot parse 'params.yaml', line 1, column 1: only version 1.2 of YAML is supported"
+            message("%YAML 1.3\n---\na: on\n"),
+            "cannot parse 'params.yaml', line 1, column 1: only versions 1.1 and 1.2 of YAML are supported"
         );
         assert_eq!(
             message("a: !!binary aGk=\n"),

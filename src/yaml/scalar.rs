@@ -1,5 +1,6 @@
 //! What a scalar means by its text, its quotes and its tag.
 
+use super::old;
 use super::resolve::{self, Meaning};
 use crate::value::Value;
 use saphyr_parser::{ScalarStyle, Tag};
@@ -62,6 +63,29 @@ pub(super) fn meaning(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Resu
         is_date,
         is_merge,
     })
+}
+
+/// As [`meaning`], in a file that says `%YAML 1.1`.
+pub(super) fn old_meaning(
+    text: &str,
+    style: ScalarStyle,
+    tag: Option<&Tag>,
+) -> Result<Scalar, String> {
+    let specific = tag.filter(|tag| !is_unspecific(tag));
+    match specific {
+        None if style == ScalarStyle::Plain => match old::value(text) {
+            Some(value) => Ok(Scalar {
+                value: value?,
+                is_date: false,
+                is_merge: false,
+            }),
+            None => meaning(text, style, tag),
+        },
+        Some(tag) if tag.is_yaml_core_schema() && matches!(&*tag.suffix, "int" | "float") => {
+            Err(format!("{} in YAML 1.1", unknown_tag(tag)))
+        }
+        _ => meaning(text, style, tag),
+    }
 }
 
 /// Refuses a tag other than `expected` on a mapping or list.
