@@ -1,9 +1,8 @@
 //! What a signal gets for an answer: a capture, handed to the recorder, and the end of the signal file.
 
-use super::capture::nanos;
 use super::order::Order;
 use super::stage::{Recorder, Runner, StageRun, WrittenFile};
-use super::stat;
+use super::stat::{self, nanos};
 use super::step_file::{Step, StepFile, Steps};
 use super::watch::{SignalWatch, UNWATCHED};
 use crate::capture::{Capture, PathList};

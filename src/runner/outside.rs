@@ -4,9 +4,8 @@
 //! to the checkpoint is older than [`QUIET`], and stays as it is while it is captured.
 
 use super::answer::Signals;
-use super::capture::nanos;
 use super::stage::{Recorder, Runner, StageRun};
-use super::stat::{FileStat, now};
+use super::stat::{FileStat, nanos, now};
 use crate::error::Result;
 use crate::event::Event;
 use std::path::{Path, PathBuf};

@@ -4,8 +4,7 @@
 //! parsed only if its text did. One that cannot be parsed is somebody's half-written edit: what it said
 //! before holds.
 
-use super::capture::nanos;
-use super::stat::FileStat;
+use super::stat::{FileStat, nanos};
 use crate::pipeline::{Output, Pipeline, Reported, parse, paths};
 use crate::store::sources::InWorkspace;
 use std::collections::{BTreeMap, BTreeSet};

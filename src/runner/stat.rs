@@ -4,7 +4,6 @@
 //! is only trusted if it was already older than the grain when the content was read: the rule git uses
 //! for its index ("racy git"), with ctime beside mtime, since mtime can be set at will.
 
-use super::capture::nanos;
 use crate::capture::AsOf;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -127,6 +126,14 @@ impl FileStat {
             FINE_GRAIN
         };
         read_at - self.newest() > grain.as_nanos() as i128
+    }
+}
+
+/// Returns nanoseconds since the epoch.
+pub fn nanos(time: SystemTime) -> i128 {
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => after.as_nanos() as i128,
+        Err(before) => -(before.duration().as_nanos() as i128),
     }
 }
 

@@ -4,8 +4,7 @@
 //! has run out of them, each file is looked at: while training waits if there are at most
 //! [`MOST_LOOKED_AT`], else when the capture is recorded.
 
-use super::capture::nanos;
-use super::stat::{FileStat, now};
+use super::stat::{FileStat, nanos, now};
 use super::watch::WriteWatch;
 use crate::capture::PathList;
 use std::collections::{BTreeSet, HashMap};
