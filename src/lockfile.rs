@@ -133,7 +133,7 @@ impl LockEntry {
     /// Parses an entry that stands by itself, as in DVC's run cache.
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
         let node = yaml::parse(text, origin)?;
-        parse::entry(File::named(origin), &node, format_args!("the file"))
+        parse::entry(File::named(origin), &node, &format_args!("the file"))
     }
 
     /// Returns the text of the entry by itself.

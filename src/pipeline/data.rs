@@ -147,9 +147,9 @@ pub(super) fn parse(text: &str, file: File<'_>) -> Result<(DataFile, Placed)> {
         let what = "a stage in a '.dvc' file, which DVC wrote before 1.0, is not supported";
         return Err(file.unsupported(cmd, what, "move it to a 'dvc.yaml'"));
     }
-    let entries = file.known_map(&root, "the file", KEYS)?;
+    let entries = file.known_map(&root, &"the file", KEYS)?;
     let base = match root.get("wdir").filter(|node| !node.is_null()) {
-        Some(node) => file.inner_path(file.folder, node, "'wdir'")?,
+        Some(node) => file.inner_path(file.folder, node, &"'wdir'")?,
         None => file.folder.to_owned(),
     };
     data.stage.wdir.clone_from(&base);
@@ -231,7 +231,7 @@ fn read_out(
 fn read_source(paths: &Paths<'_>, item: &Node, what: &str) -> Result<Source> {
     let file = paths.file;
     let mut recorded = Recorded::default();
-    for (key, _, value) in file.known_map(item, what, DEP_KEYS)? {
+    for (key, _, value) in file.known_map(item, &what, DEP_KEYS)? {
         let what = format!("'{key}' of {what}");
         match key {
             "path" => drop(file.text_as(value, &what, "a path")?),

@@ -26,27 +26,27 @@ pub(super) struct Paths<'f> {
 
 impl Paths<'_> {
     /// Reads one path.
-    pub fn read(&mut self, node: &Node, what: impl Display + Copy) -> Result<String> {
+    pub fn read(&mut self, node: &Node, what: &dyn Display) -> Result<String> {
         let path = self.file.path(&self.base, node, what)?;
         self.spelled(path, node, what)
     }
 
     /// Reads the path of a params file.
-    pub fn read_params(&mut self, node: &Node, what: impl Display + Copy) -> Result<String> {
+    pub fn read_params(&mut self, node: &Node, what: &dyn Display) -> Result<String> {
         let path = self.read(node, what)?;
         self.refuse_description(&path, node, what)?;
         Ok(path)
     }
 
     /// Reads what a stage depends on, a path or an address; how it was written is for the caller to keep.
-    pub fn dependency(&self, node: &Node, what: impl Display + Copy) -> Result<String> {
+    pub fn dependency(&self, node: &Node, what: &dyn Display) -> Result<String> {
         let path = self.file.dependency(&self.base, node, what)?;
         self.refuse_description(&path, node, what)?;
         Ok(path)
     }
 
     /// As in DVC, what describes the pipeline is nothing that stages read.
-    fn refuse_description(&self, path: &str, node: &Node, what: impl Display + Copy) -> Result<()> {
+    fn refuse_description(&self, path: &str, node: &Node, what: &dyn Display) -> Result<()> {
         if !is_pipeline_file(path) && !is_data_file(path) {
             return Ok(());
         }
@@ -55,7 +55,7 @@ impl Paths<'_> {
         Err(self.file.error(node, what))
     }
 
-    fn spelled(&mut self, path: String, node: &Node, what: impl Display + Copy) -> Result<String> {
+    fn spelled(&mut self, path: String, node: &Node, what: &dyn Display) -> Result<String> {
         let written = self.written(&path, node, what)?;
         if written != path {
             self.spellings.insert(path.clone(), written);
@@ -64,7 +64,7 @@ impl Paths<'_> {
     }
 
     /// Returns what `dvc.lock` has for a path that stands at `node`.
-    pub fn written(&self, path: &str, node: &Node, what: impl Display + Copy) -> Result<String> {
+    pub fn written(&self, path: &str, node: &Node, what: &dyn Display) -> Result<String> {
         let written = self.file.text(node, what)?;
         // as in DVC, which writes it in the usual way
         let is_usual = !written.starts_with('/') || is_outside(path);
@@ -75,7 +75,7 @@ impl Paths<'_> {
     }
 
     /// Reads the path of an output, which may not be the project itself, nor a file of DVC or git.
-    fn read_output(&mut self, node: &Node, what: impl Display + Copy) -> Result<String> {
+    fn read_output(&mut self, node: &Node, what: &dyn Display) -> Result<String> {
         let path = self.file.dependency(&self.base, node, what)?;
         let path = self.spelled(path, node, what)?;
         let folder = self.file.folder;
@@ -107,14 +107,14 @@ impl Paths<'_> {
         &mut self,
         node: &'n Node,
         kind: OutputKind,
-        what: impl Display + Copy,
+        what: &dyn Display,
     ) -> Result<Vec<(Output, &'n Node)>> {
         let mut outs: Vec<(Output, &Node)> = Vec::new();
         let mut known: HashMap<&str, usize> = HashMap::new();
         for item in self.file.list(node, what)? {
             if item.as_map().is_none() {
                 self.file
-                    .text_as(item, item_of(what), "a path or a mapping")?;
+                    .text_as(item, &item_of(what), "a path or a mapping")?;
                 let written = item.as_str().unwrap_or_default();
                 if !known.contains_key(written) {
                     let path = self.read_output(item, what)?;
@@ -129,7 +129,7 @@ impl Paths<'_> {
                 let again = again.filter(|out| flags.as_map().is_some() && !is_list(&out.props));
                 if let Some(out) = again {
                     let what = format_args!("'{written}' in {what}");
-                    let props = self.flags(out, flags, what)?;
+                    let props = self.flags(out, flags, &what)?;
                     add_props(&mut out.props, props);
                     continue;
                 }
@@ -141,21 +141,21 @@ impl Paths<'_> {
                     _ => "a mapping",
                 };
                 if flags.is_null() {
-                    let error = self.file.wrong(flags, what, expected);
+                    let error = self.file.wrong(flags, &what, expected);
                     return Err(error.hint(format!("write '- {written}' without a colon")));
                 }
                 match (kind, flags.as_list()) {
                     (OutputKind::Plot, Some(items)) => {
                         let props: Result<Vec<Value>> = items
                             .iter()
-                            .map(|item| self.flags(&mut out, item, item_of(what)))
+                            .map(|item| self.flags(&mut out, item, &item_of(&what)))
                             .collect();
                         out.props = Value::List(props?);
                     }
                     _ if flags.as_map().is_none() => {
-                        return Err(self.file.wrong(flags, what, expected));
+                        return Err(self.file.wrong(flags, &what, expected));
                     }
-                    _ => out.props = self.flags(&mut out, flags, what)?,
+                    _ => out.props = self.flags(&mut out, flags, &what)?,
                 }
                 known.insert(written, outs.len());
                 outs.push((out, path_node));
@@ -165,7 +165,7 @@ impl Paths<'_> {
     }
 
     /// Reads the flags of an output into `out`; returns its other properties, or null.
-    fn flags(&self, out: &mut Output, node: &Node, what: impl Display + Copy) -> Result<Value> {
+    fn flags(&self, out: &mut Output, node: &Node, what: &dyn Display) -> Result<Value> {
         let mut allowed = [FLAGS, ANNOTATIONS].concat();
         if out.kind == OutputKind::Plot {
             allowed.extend(PLOT_PROPS);
@@ -174,13 +174,13 @@ impl Paths<'_> {
         for (key, _, value) in self.file.known_map(node, what, &allowed)? {
             let what = format_args!("'{key}' of {what}");
             match key {
-                "cache" => out.cache = self.file.flag(value, what)?,
-                "persist" => out.persist = self.file.flag(value, what)?,
-                "checkpoint" => out.checkpoint = self.file.flag(value, what)?,
-                "push" => out.push = self.file.flag(value, what)?,
-                "remote" => out.remote = Some(self.file.label(value, what, "text")?),
+                "cache" => out.cache = self.file.flag(value, &what)?,
+                "persist" => out.persist = self.file.flag(value, &what)?,
+                "checkpoint" => out.checkpoint = self.file.flag(value, &what)?,
+                "push" => out.push = self.file.flag(value, &what)?,
+                "remote" => out.remote = Some(self.file.label(value, &what, "text")?),
                 _ => {
-                    check_property(self.file, key, value, what)?;
+                    check_property(self.file, key, value, &what)?;
                     props.insert(key.into(), value.to_value());
                 }
             }
@@ -199,7 +199,7 @@ impl Paths<'_> {
     pub fn live<'n>(
         &mut self,
         node: &'n Node,
-        what: impl Display + Copy,
+        what: &dyn Display,
     ) -> Result<(Live, Vec<(Output, &'n Node)>)> {
         let (path_node, flags) = match node.as_map() {
             None => (node, None),
@@ -225,9 +225,9 @@ impl Paths<'_> {
             for (key, _, value) in self.file.known_map(flags, what, &allowed)? {
                 let what = format_args!("'{key}' of {what}");
                 match key {
-                    "summary" => live.summary = self.file.flag(value, what)?,
-                    "html" => live.html = self.file.flag(value, what)?,
-                    "cache" => plots.cache = self.file.flag(value, what)?,
+                    "summary" => live.summary = self.file.flag(value, &what)?,
+                    "html" => live.html = self.file.flag(value, &what)?,
+                    "cache" => plots.cache = self.file.flag(value, &what)?,
                     _ => {}
                 }
             }
@@ -281,14 +281,14 @@ pub(super) fn check_property(
     file: File<'_>,
     key: &str,
     value: &Node,
-    what: impl Display + Copy,
+    what: &dyn Display,
 ) -> Result<()> {
     match key {
         "meta" => {}
         "header" => drop(file.flag(value, what)?),
         "labels" => {
             for label in file.list(value, what)? {
-                file.label(label, item_of(what), "text")?;
+                file.label(label, &item_of(what), "text")?;
             }
         }
         _ => drop(file.label(value, what, "text")?),

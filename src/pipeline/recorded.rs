@@ -41,7 +41,7 @@ impl Recorded {
         file: File<'_>,
         key: &str,
         value: &Node,
-        what: impl Display + Copy,
+        what: &dyn Display,
     ) -> Result<()> {
         match key {
             "md5" => self.md5 = md5(file, value, what)?,
@@ -88,14 +88,9 @@ const FILE_KEYS: &[&str] = &[
     "cloud",
 ];
 
-fn check_all(
-    file: File<'_>,
-    node: &Node,
-    allowed: &[&str],
-    whole: impl Display + Copy,
-) -> Result<()> {
+fn check_all(file: File<'_>, node: &Node, allowed: &[&str], whole: &dyn Display) -> Result<()> {
     for (key, _, value) in file.known_map(node, whole, allowed)? {
-        check(file, key, value, format_args!("'{key}' of {whole}"))?;
+        check(file, key, value, &format_args!("'{key}' of {whole}"))?;
     }
     Ok(())
 }
@@ -103,11 +98,7 @@ fn check_all(
 /// Reads an md5, which becomes a path in the cache; `None` where nothing was recorded.
 ///
 /// One of digits only is no text to YAML, and DVC reads both cases.
-pub(crate) fn md5(
-    file: File<'_>,
-    node: &Node,
-    what: impl Display + Copy,
-) -> Result<Option<String>> {
+pub(crate) fn md5(file: File<'_>, node: &Node, what: &dyn Display) -> Result<Option<String>> {
     let text = match node.kind.text() {
         Some(text) if node.is_null() || text.is_empty() => return Ok(None),
         Some(text) => text.to_ascii_lowercase(),
@@ -122,7 +113,7 @@ pub(crate) fn md5(
 const MD5: &str = "32 hex digits";
 
 /// Reads `hash`, which only entries of DVC 3 have.
-pub(crate) fn hash(file: File<'_>, node: &Node, what: impl Display + Copy) -> Result<Format> {
+pub(crate) fn hash(file: File<'_>, node: &Node, what: &dyn Display) -> Result<Format> {
     match node.as_str() {
         Some("md5") => Ok(Format::V3),
         _ => Err(file.wrong(node, what, "'md5'")),
@@ -130,7 +121,7 @@ pub(crate) fn hash(file: File<'_>, node: &Node, what: impl Display + Copy) -> Re
 }
 
 /// Reads how many bytes or files there are.
-pub(crate) fn count(file: File<'_>, node: &Node, what: impl Display + Copy) -> Result<u64> {
+pub(crate) fn count(file: File<'_>, node: &Node, what: &dyn Display) -> Result<u64> {
     match node.to_value() {
         Value::Int(number) => u64::try_from(number).ok(),
         _ => None,
@@ -139,12 +130,7 @@ pub(crate) fn count(file: File<'_>, node: &Node, what: impl Display + Copy) -> R
 }
 
 /// Checks a key whose value nobody here reads.
-pub(crate) fn check(
-    file: File<'_>,
-    key: &str,
-    node: &Node,
-    what: impl Display + Copy,
-) -> Result<()> {
+pub(crate) fn check(file: File<'_>, key: &str, node: &Node, what: &dyn Display) -> Result<()> {
     match key {
         "etag" | "checksum" | "md5" => match &node.kind {
             NodeKind::Scalar {
@@ -176,7 +162,7 @@ pub(crate) fn check(
                     file,
                     recorded,
                     CLOUD_KEYS,
-                    format_args!("'{remote}' in {what}"),
+                    &format_args!("'{remote}' in {what}"),
                 )?;
             }
             Ok(())

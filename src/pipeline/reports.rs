@@ -14,9 +14,9 @@ const ARTIFACT_KEYS: &[&str] = &["path", "desc", "type", "labels", "meta"];
 /// Reads a list of paths.
 pub(super) fn files(file: File<'_>, node: &Node, what: &str) -> Result<Vec<String>> {
     let mut files: Vec<String> = Vec::new();
-    for item in file.list(node, what)? {
-        file.text_as(item, item_of(what), "a path")?;
-        let path = file.path(file.folder, item, what)?;
+    for item in file.list(node, &what)? {
+        file.text_as(item, &item_of(&what), "a path")?;
+        let path = file.path(file.folder, item, &what)?;
         if !files.contains(&path) {
             files.push(path);
         }
@@ -31,12 +31,12 @@ pub(super) fn plots(file: File<'_>, node: &Node) -> Result<Vec<TopPlot>> {
     let items = match (node.as_list(), node.as_map()) {
         (Some(items), _) => items,
         (None, Some(_)) => std::slice::from_ref(node),
-        (None, None) => return Err(file.wrong(node, what, "a list")),
+        (None, None) => return Err(file.wrong(node, &what, "a list")),
     };
     for item in items {
         if node.as_list().is_some() && item.as_map().is_none() {
-            file.text_as(item, item_of(what), "a path or a mapping")?;
-            let path = file.path(file.folder, item, what)?;
+            file.text_as(item, &item_of(&what), "a path or a mapping")?;
+            let path = file.path(file.folder, item, &what)?;
             plots.push(TopPlot {
                 id: path.clone(),
                 files: vec![path],
@@ -44,9 +44,9 @@ pub(super) fn plots(file: File<'_>, node: &Node) -> Result<Vec<TopPlot>> {
             });
             continue;
         }
-        let definitions = file.map(item, what)?;
+        let definitions = file.map(item, &what)?;
         if definitions.is_empty() && node.as_list().is_some() {
-            return Err(file.wrong(item, item_of(what), "a path or a mapping"));
+            return Err(file.wrong(item, &item_of(&what), "a path or a mapping"));
         }
         for (id, id_node, definition) in definitions {
             plots.push(plot(file, id, id_node, definition)?);
@@ -77,7 +77,7 @@ fn plot(file: File<'_>, id: &str, id_node: &Node, definition: &Node) -> Result<T
             }
             (_, Some(items)) if key == "y" => {
                 for item in items {
-                    file.label(item, item_of(&what), "text")?;
+                    file.label(item, &item_of(&what), "text")?;
                 }
                 value.to_value()
             }
@@ -98,7 +98,7 @@ fn plot(file: File<'_>, id: &str, id_node: &Node, definition: &Node) -> Result<T
     }
     let mut id = id.to_owned();
     if files.is_empty() {
-        id = file.path(file.folder, id_node, "top-level 'plots'")?;
+        id = file.path(file.folder, id_node, &"top-level 'plots'")?;
         files.push(id.clone());
     }
     let props = match props.is_empty() {
@@ -111,12 +111,12 @@ fn plot(file: File<'_>, id: &str, id_node: &Node, definition: &Node) -> Result<T
 /// Reads `{file: field}`; `y` may have a list of fields.
 fn fields_by_file(file: File<'_>, node: &Node, key: &str, what: &str) -> Result<Map> {
     let mut fields = Map::new();
-    for (written, path_node, field) in file.map(node, what)? {
+    for (written, path_node, field) in file.map(node, &what)? {
         let what = format!("'{written}' in {what}");
         match field.as_list() {
             Some(items) if key == "y" => {
                 for item in items {
-                    file.label(item, item_of(&what), "text")?;
+                    file.label(item, &item_of(&what), "text")?;
                 }
             }
             _ if key == "y" => drop(file.label(field, &what, "text or a list")?),
@@ -130,7 +130,7 @@ fn fields_by_file(file: File<'_>, node: &Node, key: &str, what: &str) -> Result<
 
 /// Reads `datasets`, which are not looked at more than needed.
 pub(super) fn datasets(file: File<'_>, node: &Node) -> Result<Vec<Dataset>> {
-    let items = file.list(node, "'datasets'")?.iter().enumerate();
+    let items = file.list(node, &"'datasets'")?.iter().enumerate();
     items
         .map(|(position, item)| {
             dataset(file, item, &format!("entry {} of 'datasets'", position + 1))
@@ -139,7 +139,7 @@ pub(super) fn datasets(file: File<'_>, node: &Node) -> Result<Vec<Dataset>> {
 }
 
 fn dataset(file: File<'_>, node: &Node, what: &str) -> Result<Dataset> {
-    file.map(node, what)?;
+    file.map(node, &what)?;
     let get = |key: &str| {
         let found = node.get(key);
         found.ok_or_else(|| file.error(node, format!("{what} has no '{key}'")))
@@ -157,7 +157,7 @@ fn dataset(file: File<'_>, node: &Node, what: &str) -> Result<Dataset> {
 
 /// Checks `artifacts`, which are kept as written.
 pub(super) fn artifacts(file: File<'_>, node: &Node) -> Result<Map> {
-    for (name, name_node, definition) in file.map(node, "'artifacts'")? {
+    for (name, name_node, definition) in file.map(node, &"'artifacts'")? {
         let what = format!("artifact '{name}'");
         let entries = file.known_map(definition, &what, ARTIFACT_KEYS)?;
         if !entries.iter().any(|(key, _, _)| *key == "path") {

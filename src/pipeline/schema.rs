@@ -54,17 +54,12 @@ impl<'a> File<'a> {
 
     /// Reads text. `what` names the node in messages: `'cmd' of stage 'train'`. Most often nobody asks,
     /// so it is better not a text yet.
-    pub fn text(&self, node: &Node, what: impl Display + Copy) -> Result<String> {
+    pub fn text(&self, node: &Node, what: &dyn Display) -> Result<String> {
         self.text_as(node, what, "text")
     }
 
     /// Reads text where messages ask for more than that: a path, a key.
-    pub fn text_as(
-        &self,
-        node: &Node,
-        what: impl Display + Copy,
-        expected: &str,
-    ) -> Result<String> {
+    pub fn text_as(&self, node: &Node, what: &dyn Display, expected: &str) -> Result<String> {
         match (&node.kind, node.as_str()) {
             (NodeKind::Scalar { is_date: false, .. }, Some(text)) => Ok(text.to_owned()),
             _ => Err(self.wrong(node, what, expected)),
@@ -72,7 +67,7 @@ impl<'a> File<'a> {
     }
 
     /// Reads text that only people read; a template may have made it of any scalar.
-    pub fn label(&self, node: &Node, what: impl Display + Copy, expected: &str) -> Result<String> {
+    pub fn label(&self, node: &Node, what: &dyn Display, expected: &str) -> Result<String> {
         match (template_of(node), node.to_key()) {
             (Some(_), Some(label)) => Ok(label.into()),
             _ => self.text_as(node, what, expected),
@@ -80,14 +75,14 @@ impl<'a> File<'a> {
     }
 
     /// Reads `true` or `false`; as in DVC, not from a template.
-    pub fn flag(&self, node: &Node, what: impl Display + Copy) -> Result<bool> {
+    pub fn flag(&self, node: &Node, what: &dyn Display) -> Result<bool> {
         node.as_bool()
             .filter(|_| template_of(node).is_none())
             .ok_or_else(|| self.wrong(node, what, "true or false"))
     }
 
     /// Reads a list.
-    pub fn list<'n>(&self, node: &'n Node, what: impl Display + Copy) -> Result<&'n [Node]> {
+    pub fn list<'n>(&self, node: &'n Node, what: &dyn Display) -> Result<&'n [Node]> {
         node.as_list()
             .ok_or_else(|| self.wrong(node, what, "a list"))
     }
@@ -96,7 +91,7 @@ impl<'a> File<'a> {
     pub fn map<'n>(
         &self,
         node: &'n Node,
-        what: impl Display + Copy,
+        what: &dyn Display,
     ) -> Result<Vec<(&'n str, &'n Node, &'n Node)>> {
         let entries = node
             .as_map()
@@ -105,7 +100,7 @@ impl<'a> File<'a> {
             .iter()
             .map(|(key, value)| match key.as_str() {
                 Some(text) => Ok((text, key, value)),
-                None => Err(self.wrong(key, format_args!("a key of {what}"), "text")),
+                None => Err(self.wrong(key, &format_args!("a key of {what}"), "text")),
             })
             .collect()
     }
@@ -114,7 +109,7 @@ impl<'a> File<'a> {
     pub fn known_map<'n>(
         &self,
         node: &'n Node,
-        what: impl Display + Copy,
+        what: &dyn Display,
         allowed: &[&str],
     ) -> Result<Vec<(&'n str, &'n Node, &'n Node)>> {
         let entries = self.map(node, what)?;
@@ -131,7 +126,7 @@ impl<'a> File<'a> {
     }
 
     /// Reads a path and returns it relative to the project's root, or absolute if it lies outside.
-    pub fn path(&self, base: &str, node: &Node, what: impl Display + Copy) -> Result<String> {
+    pub fn path(&self, base: &str, node: &Node, what: &dyn Display) -> Result<String> {
         let written = self.text_as(node, what, "a path")?;
         self.resolve(base, &written)
             .map_err(|problem| self.bad_path(node, what, &written, problem))
@@ -145,7 +140,7 @@ impl<'a> File<'a> {
     /// Reads what a stage depends on: a path, or an address.
     ///
     /// What lies in a remote that is a folder here is a path; any other address stays as it is.
-    pub fn dependency(&self, base: &str, node: &Node, what: impl Display + Copy) -> Result<String> {
+    pub fn dependency(&self, base: &str, node: &Node, what: &dyn Display) -> Result<String> {
         let written = self.text_as(node, what, "a path")?;
         if !paths::is_url(&written) {
             return self.path(base, node, what);
@@ -168,7 +163,7 @@ impl<'a> File<'a> {
     }
 
     /// Reads the path of a folder that has to be in the project.
-    pub fn inner_path(&self, base: &str, node: &Node, what: impl Display + Copy) -> Result<String> {
+    pub fn inner_path(&self, base: &str, node: &Node, what: &dyn Display) -> Result<String> {
         let path = self.path(base, node, what)?;
         match paths::is_outside(&path) {
             false => Ok(path),
@@ -183,7 +178,7 @@ impl<'a> File<'a> {
     pub fn bad_path(
         &self,
         node: &Node,
-        what: impl Display + Copy,
+        what: &dyn Display,
         written: &str,
         problem: PathProblem,
     ) -> Error {
@@ -196,7 +191,7 @@ impl<'a> File<'a> {
     }
 
     /// An error about a node of the wrong kind.
-    pub fn wrong(&self, node: &Node, what: impl Display + Copy, expected: &str) -> Error {
+    pub fn wrong(&self, node: &Node, what: &dyn Display, expected: &str) -> Error {
         let found = match node.as_str() {
             // one of a few words
             Some(text) if expected.starts_with('\'') => format!("'{text}'"),
@@ -213,15 +208,15 @@ impl<'a> File<'a> {
 }
 
 /// Returns what messages call an item of a list.
-pub(crate) fn item_of<D: Display + Copy>(list: D) -> ItemOf<D> {
+pub(crate) fn item_of(list: &dyn Display) -> ItemOf<'_> {
     ItemOf(list)
 }
 
 /// See [`item_of`].
 #[derive(Clone, Copy)]
-pub(crate) struct ItemOf<D>(D);
+pub(crate) struct ItemOf<'l>(&'l dyn Display);
 
-impl<D: Display> Display for ItemOf<D> {
+impl Display for ItemOf<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "an item of {}", self.0)
     }

@@ -105,7 +105,7 @@ pub(super) fn parse_part(
         };
         return Ok((pipeline, Vec::new()));
     }
-    for (key, _, node) in file.known_map(&written, "the file", TOP_KEYS)? {
+    for (key, _, node) in file.known_map(&written, &"the file", TOP_KEYS)? {
         // as in DVC, a template cannot stand for such a list
         if matches!(key, "params" | "metrics") {
             file.list(node, &format!("top-level '{key}'"))?;
@@ -122,12 +122,12 @@ pub(super) fn parse_part(
         vars_files: resolved.files,
         ..Pipeline::default()
     };
-    let entries = file.map(&resolved.root, "the file")?;
+    let entries = file.map(&resolved.root, &"the file")?;
     let mut placed = Vec::new();
     for (key, _, node) in entries {
         match key {
             "stages" => {
-                for (name, name_node, definition) in file.map(node, "'stages'")? {
+                for (name, name_node, definition) in file.map(node, &"'stages'")? {
                     let mut place = Placed::new(Spot::of(file, name_node));
                     let stage = stage::read(file, (name, name_node), definition, &mut place)?;
                     pipeline.stages.push(stage);

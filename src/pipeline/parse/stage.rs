@@ -71,23 +71,23 @@ pub(super) fn read(
         let what = format_args!("'{key}' of {whole}");
         match *key {
             "deps" => {
-                for item in file.list(value, what)? {
-                    file.text_as(item, item_of(what), "a path")?;
-                    let path = paths.dependency(item, what)?;
+                for item in file.list(value, &what)? {
+                    file.text_as(item, &item_of(&what), "a path")?;
+                    let path = paths.dependency(item, &what)?;
                     if paths::is_outside(&path) && paths::is_within(file.sources.root(), &path) {
-                        let written = file.text(item, what)?;
+                        let written = file.text(item, &what)?;
                         let what = format!("'{written}' in {what} holds the project itself");
                         return Err(file.error(item, what));
                     }
                     place.inputs.push((path.clone(), Spot::of(file, item)));
-                    let written = paths.written(&path, item, what)?;
+                    let written = paths.written(&path, item, &what)?;
                     deps.entry(path).or_default().push(written);
                 }
             }
-            "params" => stage.params = params(&mut paths, value, what, place)?,
-            "frozen" => stage.frozen = file.flag(value, what)?,
-            "always_changed" => stage.always_changed = file.flag(value, what)?,
-            "desc" => stage.desc = Some(file.label(value, what, "text")?),
+            "params" => stage.params = params(&mut paths, value, &what, place)?,
+            "frozen" => stage.frozen = file.flag(value, &what)?,
+            "always_changed" => stage.always_changed = file.flag(value, &what)?,
+            "desc" => stage.desc = Some(file.label(value, &what, "text")?),
             "meta" => stage.meta = Some(value.to_value()),
             _ => {}
         }
@@ -154,11 +154,11 @@ fn command(file: File<'_>, node: &Node, whole: &str) -> Result<Command> {
         Some(items) => {
             let items: Result<Vec<String>> = items
                 .iter()
-                .map(|item| file.text(item, item_of(what)))
+                .map(|item| file.text(item, &item_of(&what)))
                 .collect();
             Command::List(items?)
         }
-        None => Command::Text(file.text_as(node, what, "a command or a list of commands")?),
+        None => Command::Text(file.text_as(node, &what, "a command or a list of commands")?),
     };
     let lines = command.lines();
     if lines.is_empty() || lines.iter().any(|line| line.trim().is_empty()) {
@@ -174,7 +174,7 @@ fn command(file: File<'_>, node: &Node, whole: &str) -> Result<Command> {
 fn params(
     paths: &mut Paths<'_>,
     node: &Node,
-    what: impl Display + Copy,
+    what: &dyn Display,
     place: &mut Placed,
 ) -> Result<Vec<ParamsDependency>> {
     let file = paths.file;
@@ -182,7 +182,7 @@ fn params(
     let mut files: IndexMap<String, (Vec<String>, bool)> = IndexMap::new();
     for item in file.list(node, what)? {
         if item.as_map().is_none() {
-            let key = file.text_as(item, item_of(what), "a key or a mapping")?;
+            let key = file.text_as(item, &item_of(what), "a key or a mapping")?;
             let path = paths::join(&paths.base, DEFAULT_PARAMS)
                 .map_err(|problem| file.bad_path(item, what, DEFAULT_PARAMS, problem))?;
             if path != DEFAULT_PARAMS {
@@ -202,8 +202,8 @@ fn params(
                 continue;
             }
             let what = format_args!("'{written}' in {what}");
-            for key in file.list(keys, what)? {
-                all.push(file.text_as(key, item_of(what), "a key")?);
+            for key in file.list(keys, &what)? {
+                all.push(file.text_as(key, &item_of(&what), "a key")?);
             }
         }
     }

@@ -126,7 +126,7 @@ fn var(resolver: &Resolver, scope: Scope, node: &Node, what: &str, origin: Origi
 /// An error about what stages cannot be generated from.
 pub(super) fn wrong(resolver: &Resolver<'_>, node: &Node, what: &str, expected: &str) -> Error {
     match node.as_str().filter(|_| is_template(node)) {
-        None => resolver.file.wrong(node, what, expected),
+        None => resolver.file.wrong(node, &what, expected),
         Some(template) => {
             let what = format!("{what} must be {expected}, which '{template}' is not");
             resolver.file.error(node, what)

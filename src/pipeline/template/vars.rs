@@ -51,7 +51,7 @@ impl Vars<'_> {
     /// Adds everything that the list names.
     pub fn load(&self, context: &mut Context, node: &Node) -> Result<()> {
         let file = self.resolver.file;
-        for (number, item) in file.list(node, self.what)?.iter().enumerate() {
+        for (number, item) in file.list(node, &self.what)?.iter().enumerate() {
             self.refuse_templates(item)?;
             if item.as_map().is_some() {
                 self.refuse_dates(item)?;
@@ -60,7 +60,7 @@ impl Vars<'_> {
                 let vars = Var::of(&item.to_value(), Origin::inline(&place));
                 self.add(context, item, mapping(vars))?;
             } else {
-                let typed = file.text_as(item, item_of(self.what), "a file or a mapping")?;
+                let typed = file.text_as(item, &item_of(&self.what), "a file or a mapping")?;
                 self.load_file(context, item, &typed)?;
             }
         }
@@ -78,7 +78,7 @@ impl Vars<'_> {
             .collect();
         let path = file
             .resolve(self.folder, written)
-            .map_err(|problem| file.bad_path(item, self.what, written, problem))?;
+            .map_err(|problem| file.bad_path(item, &self.what, written, problem))?;
         // as notes have it, which must hold wherever the project is
         let noted = match paths::is_outside(&path) {
             true => paths::climb(self.folder, written),
