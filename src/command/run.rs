@@ -26,8 +26,9 @@ use std::path::PathBuf;
 ///
 /// What '.dvc' files track is looked at before the stages run, as 'dvc exp run' does it: data that was
 /// changed is put into the cache and recorded in its '.dvc' file, data that is missing comes from the
-/// cache. An import of a path that is not frozen is brought up to date when what is there has changed;
-/// imports of other repositories and addresses are used as they are and never fetched.
+/// cache. An import of a path that is not frozen is brought up to date when what is there has changed; if a
+/// stage of this very run changes it, what reads the copy is refused, and the next run brings it up to date.
+/// Imports of other repositories and addresses are used as they are and never fetched.
 ///
 /// Dependencies, params files and files of 'vars' may lie outside of the project, as in DVC, and so may
 /// outputs with 'cache: false', which no checkpoint holds and nothing restores. git has

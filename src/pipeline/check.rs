@@ -1,5 +1,6 @@
 //! What no pipeline may have: an output written twice, outputs inside outputs, cycles.
 
+use super::Pipeline;
 use super::graph::{self, Walk, Writers};
 use super::paths::is_within;
 use super::schema::File;
@@ -123,8 +124,9 @@ pub(super) fn outputs(stages: &[Stage], placed: &[Placed]) -> Result<()> {
 }
 
 /// Refuses stages that depend on each other.
-pub(super) fn cycles(stages: &[Stage], placed: &[Placed]) -> Result<()> {
-    let Walk::Cycle(cycle) = graph::walk(&graph::dependencies(stages), 0..stages.len()) else {
+pub(super) fn cycles(pipeline: &Pipeline, placed: &[Placed]) -> Result<()> {
+    let stages = &pipeline.stages;
+    let Walk::Cycle(cycle) = graph::walk(&pipeline.edges(), 0..stages.len()) else {
         return Ok(());
     };
     let writers = Writers::of(stages);

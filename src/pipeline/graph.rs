@@ -1,8 +1,8 @@
 //! Which stage reads what which stage writes, and the order that follows.
 
-use super::Pipeline;
 use super::paths::{ancestors, is_within};
 use super::stage::Stage;
+use super::{DataFile, Pipeline, reads};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
@@ -62,6 +62,42 @@ pub(super) fn dependencies(stages: &[Stage]) -> Vec<Vec<usize>> {
 }
 
 impl Pipeline {
+    /// As [`dependencies`], and those whose output a stage reads as a copy: an import between the two.
+    pub(super) fn edges(&self) -> Vec<Vec<usize>> {
+        let mut edges = dependencies(&self.stages);
+        let writers = Writers::of(&self.stages);
+        for data in &self.data {
+            let source = data.follows().and_then(|it| it.path.as_deref());
+            let found = source.map(|path| writers.overlapping(path));
+            let found = found.filter(|found| !found.is_empty()).unwrap_or_default();
+            for (stage, edges) in self.stages.iter().zip(&mut edges) {
+                if !found.is_empty() && reads(stage, data) {
+                    edges.extend(found.iter().map(|(number, _)| number));
+                    edges.sort_unstable();
+                    edges.dedup();
+                }
+            }
+        }
+        edges
+    }
+
+    /// Lists the imports that a stage reads and that are copies of what one of `writers` writes, each with
+    /// that path and the writer.
+    pub fn copies_between<'p>(
+        &'p self,
+        writers: &[&'p Stage],
+        stage: &Stage,
+    ) -> Vec<(&'p DataFile, &'p str, &'p Stage)> {
+        let meet = |a: &str, b: &str| is_within(a, b) || is_within(b, a);
+        let read = self.data.iter().filter(|data| reads(stage, data));
+        let copy = |data: &'p DataFile| {
+            let path = data.follows()?.path.as_deref()?;
+            let writes = |it: &&&Stage| it.all_outs().any(|out| meet(&out.path, path));
+            Some((data, path, *writers.iter().find(writes)?))
+        };
+        read.filter_map(copy).collect()
+    }
+
     /// For each of `stages` those of them that it reads from, as positions among them.
     pub fn dependencies_among(&self, stages: &[&Stage]) -> Vec<Vec<usize>> {
         let addresses = stages.iter().map(|stage| stage.address());
@@ -69,7 +105,7 @@ impl Pipeline {
         let known = self.stages.iter().map(Stage::address);
         let known: Vec<Option<usize>> = known.map(|it| positions.get(&it).copied()).collect();
         let mut found = vec![Vec::new(); stages.len()];
-        for (at, edges) in known.iter().zip(dependencies(&self.stages)) {
+        for (at, edges) in known.iter().zip(self.edges()) {
             if let Some(at) = at {
                 found[*at] = edges.iter().filter_map(|&edge| known[edge]).collect();
             }

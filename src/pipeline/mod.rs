@@ -196,7 +196,7 @@ impl Pipeline {
         let Some(position) = self.stages.iter().position(|other| other.is(stage)) else {
             return Vec::new();
         };
-        let edges = graph::dependencies(&self.stages);
+        let edges = self.edges();
         edges[position].iter().map(|&n| &self.stages[n]).collect()
     }
 

@@ -107,7 +107,7 @@ impl Project {
         let all: Vec<Stage> = self.pipeline.stages.iter().cloned().chain(data).collect();
         let placed: Vec<Placed> = [&self.placed[..], &self.data_placed].concat();
         check::outputs(&all, &placed)?;
-        check::cycles(&self.pipeline.stages, &self.placed)?;
+        check::cycles(&self.pipeline, &self.placed)?;
         Ok(self.pipeline)
     }
 }

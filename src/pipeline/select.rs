@@ -35,7 +35,7 @@ impl Pipeline {
     /// `dir/dvc.yaml:name`, `dir/dvc.yaml` for all of it, or `dir/` for all in that folder. An unknown
     /// one is an error that offers the nearest name.
     pub fn select(&self, targets: &[String], reach: Reach) -> Result<Vec<&Stage>> {
-        let all = graph::dependencies(&self.stages);
+        let all = self.edges();
         let mut wanted = vec![false; self.stages.len()];
         if reach != Reach::All {
             for position in self.meant(targets)? {

@@ -225,8 +225,43 @@ fn what_an_import_comes_from_has_to_be_there() {
         .write("data.dvc", "deps:\n- path: made\nouts:\n- path: data\n");
     repo.exp("run")
         .refused(128)
-        .says("'data.dvc' is a copy of 'made', which stage 'write' writes");
+        .says("'made', of which 'data.dvc' is a copy, does not exist")
+        .says("hint: git exp run write");
     repo.exp("run write").success();
+    repo.check();
+}
+
+#[test]
+fn a_copy_of_what_a_stage_writes_is_brought_up_to_date_by_the_next_run() {
+    let repo = with_import();
+    let stages = "stages:\n  read: {cmd: cp data all.txt, deps: [data], outs: [all.txt]}\n  write: {cmd: cp source made, deps: [source], outs: [made]}\n";
+    repo.write("dvc.yaml", stages)
+        .write("data.dvc", "deps:\n- path: made\nouts:\n- path: data\n")
+        .write("source", "1\n");
+    repo.exp("run write").success();
+    let run = repo.exp("run").success();
+    assert!(run.said().contains("Importing 'made' -> 'data'\n"));
+    assert_eq!(run.started(), ["read"]);
+    assert!(repo.exp("run").success().started().is_empty());
+
+    for words in ["run", "run -k -j 2"] {
+        repo.write("source", words);
+        let dry = repo.exp("run --dry").success();
+        dry.prints("Running stage 'read' if stage 'write' changes 'made':\n");
+        let run = repo.exp(words).refused(128);
+        run.says("'data.dvc' is a copy of 'made', which stage 'write' has just written anew");
+        let run = repo.exp("run").success();
+        assert_eq!(run.started(), ["read"]);
+        assert_eq!(repo.read("all.txt"), words);
+    }
+    // what it writes is what was there
+    repo.exp("run -f").success();
+
+    let stages = stages.replace("deps: [source]", "deps: [source, all.txt]");
+    repo.write("dvc.yaml", stages);
+    repo.exp("run")
+        .refused(128)
+        .says("the stages form a cycle: read -> write -> read");
     repo.check();
 }
 

@@ -39,7 +39,10 @@ impl Stages<'_> {
         }
         self.wait_for_record(stage, &tally.ran, runner.recorder);
         let forced = self.forced(stage, &tally.ran);
-        let end = match self.visit_one(stage, forced, awaited, runner, classify) {
+        let visited = self
+            .check_copies(stage, &tally.ran)
+            .and_then(|()| self.visit_one(stage, forced, awaited, runner, classify));
+        let end = match visited {
             Ok(Visit::Passed) => Ok(StageEnd::Finished),
             Ok(Visit::Ended(end)) => {
                 tally.ran.push(stage);

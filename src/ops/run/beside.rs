@@ -162,6 +162,7 @@ impl Stages<'_> {
     {
         let (stage, place) = (visits.span[key], visits.places[key]);
         self.wait_for_record(stage, ran, runner.recorder);
+        self.check_copies(stage, ran)?;
         let verdict = self.verdict(stage, self.forced(stage, ran), runner.events)?;
         // They are told with the first stage of the pipeline that reads them, whichever starts first.
         let before: Vec<&Stage> = visits.span[..key]

@@ -53,7 +53,12 @@ impl Dry<'_> {
         for stage in stages {
             let lost = judge.lost_dependencies(stage)?.into_iter();
             foreseen.extend(lost.map(|(output, hash)| (output.path.as_str(), hash)));
-            let upstream = fed_by(stage, &starting).filter(|_| !stage.frozen);
+            let copied = || {
+                let copies = pipeline.copies_between(&starting, stage).into_iter();
+                copies.map(|(_, path, writer)| (writer, path)).next()
+            };
+            let upstream = fed_by(stage, &starting).or_else(copied);
+            let upstream = upstream.filter(|_| !stage.frozen);
             let forced = match upstream {
                 _ if self.options.force => Some(Reason::Forced),
                 Some((writer, _)) if self.options.force_downstream => {

@@ -23,8 +23,8 @@ pub struct Followed<'f> {
 impl<'f> Followed<'f> {
     /// Looks at it; `None` if there is none to follow.
     ///
-    /// Refused is, if a stage needs the copy, a source that is gone, and one that a stage writes: that would
-    /// have to run first. In a worktree of its own a path that leads out of the repository leads elsewhere;
+    /// Refused is, if a stage needs the copy, a source that is not there, be it that no stage has written it yet.
+    /// [`Stages::check_copies`](super::stages::Stages::check_copies) looks whether one does so anew. In a worktree of its own a path that leads out of the repository leads elsewhere;
     /// who made the worktree has looked at it already.
     pub fn look(
         store: &Store,
@@ -44,25 +44,22 @@ impl<'f> Followed<'f> {
         }
         let pipeline = &inputs.pipeline;
         let shown = paths::from(&pipeline.folder, file.path());
-        if let Some(stage) = pipeline.writer_of(path) {
-            return match is_needed {
-                false => Ok(None),
-                true => Err(Error::refused(format!(
-                    "'{shown}' is a copy of '{path}', which stage '{}' writes: that is not supported",
-                    pipeline.shown(stage)
-                ))
-                .hint(format!("let what reads the copy read '{path}'"))),
-            };
+        let writer = pipeline.writer_of(path);
+        if writer.is_some() && !is_needed {
+            return Ok(None);
         }
         let Some(digest) = cache.digest(&store.project()?.join(path))? else {
-            return match is_needed {
-                false => Ok(None),
-                true => Err(Error::missing(format!(
-                    "'{}', of which '{shown}' is a copy, does not exist",
-                    source.written
-                ))
-                .hint(format!("dvc freeze {shown} keeps the copy as it is"))),
-            };
+            if !is_needed {
+                return Ok(None);
+            }
+            let error = Error::missing(format!(
+                "'{}', of which '{shown}' is a copy, does not exist",
+                source.written
+            ));
+            return Err(match writer.map(|writer| pipeline.shown(writer)) {
+                Some(writer) => error.hint(format!("git exp run {writer} writes it")),
+                None => error.hint(format!("dvc freeze {shown} keeps the copy as it is")),
+            });
         };
         let recorded = source.recorded.as_ref();
         let is_recorded = recorded.is_some_and(|hash| digest.md5(hash.format) == hash.md5);

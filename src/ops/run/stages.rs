@@ -5,10 +5,12 @@ use super::judge::{Judge, fed_by};
 use super::outcome::Outcome;
 use super::restore::Restorer;
 use super::tally::Tally;
+use crate::digest::Format;
+use crate::error::{Error, Result};
 use crate::lockfile::LockEntry;
 use crate::ops::log::RunLog;
 use crate::ops::record::{Queue, StageFacts};
-use crate::pipeline::Stage;
+use crate::pipeline::{Stage, paths};
 use crate::reason::Reason;
 use crate::runner::Runner;
 use crate::runner::stage::WrittenFile;
@@ -95,6 +97,28 @@ impl Stages<'_> {
         }
         let upstream = fed_by(stage, ran).filter(|_| options.force_downstream && !stage.frozen);
         upstream.map(|(upstream, _)| Reason::Follows(self.shown(upstream)))
+    }
+
+    /// Refuses a copy that a stage reads, if one that ran has written something else than it is a copy of:
+    /// copies are brought up to date before a run only.
+    pub(super) fn check_copies(&self, stage: &Stage, ran: &[&Stage]) -> Result<()> {
+        let Judge { place, inputs, .. } = self.judge;
+        let pipeline = &inputs.pipeline;
+        for (data, source, writer) in pipeline.copies_between(ran, stage) {
+            let md5 = |path: &str| -> Result<Option<String>> {
+                Ok(place.digest(path)?.map(|digest| digest.md5(Format::V3)))
+            };
+            let copy = data.stage.outs.first().map(|out| out.path.as_str());
+            if md5(copy.unwrap_or_default())? != md5(source)? {
+                let shown = paths::from(&pipeline.folder, data.path());
+                return Err(Error::refused(format!(
+                    "'{shown}' is a copy of '{source}', which stage '{}' has just written anew",
+                    self.shown(writer)
+                ))
+                .hint("run again: copies are brought up to date when a run begins"));
+            }
+        }
+        Ok(())
     }
 
     /// Has the recorder keep what the other stages made earlier: `dvc.lock` goes on describing it.
