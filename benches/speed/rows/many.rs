@@ -37,6 +37,8 @@ pub fn later(choice: &Choice) {
             Target::times(1.1),
         );
     }
+    let what = format!("runner's peak memory, {count} checkpoints");
+    table::figure(&what, "MiB", training.peak, None, Target::most(16.0));
 }
 
 /// What stays on the disk, of a run as most are and of one so long that git's notes fan out.

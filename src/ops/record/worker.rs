@@ -55,7 +55,7 @@ impl Worker {
             let _over = reports.send(report);
             wake(&waker);
         };
-        let store = recording.store().clone();
+        let store = recording.store().lasting();
         let perform =
             |recording: &mut _, job| perform(recording, &store, job, &waiting, &waker, &report);
         while let Some(job) = next(&jobs, &recording) {
