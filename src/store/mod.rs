@@ -141,14 +141,6 @@ impl Store {
         &self.repo
     }
 
-    /// Returns a handle for as long as training lasts, which keeps few of the objects that it has read.
-    pub fn lasting(&self) -> Store {
-        let mut store = self.clone();
-        store.repo.set_freelist(None);
-        store.repo.object_cache_size(256 << 10);
-        store
-    }
-
     /// Returns the `.git` of this worktree, absolute.
     pub fn git_dir(&self) -> &Path {
         &self.git_dir

@@ -227,9 +227,10 @@ impl Walk<'_> {
 
     /// Whether `.dvcignore` files hide an output, or a folder above it.
     fn hides(&self, path: &str) -> bool {
-        let is_folder = self.root.join(path).is_dir();
+        let full = self.root.join(path);
         let mut above = paths::ancestors(path).skip(1);
-        self.ignore.is_ignored(&self.root.join(path), is_folder)
+        self.ignore.is_ignored(&full, false)
+            || (self.ignore.is_ignored(&full, true) && full.is_dir())
             || above.any(|folder| self.ignore.is_ignored(&self.root.join(folder), true))
     }
 

@@ -55,9 +55,15 @@ impl Worker {
             let _over = reports.send(report);
             wake(&waker);
         };
-        let store = recording.store().lasting();
-        let perform =
-            |recording: &mut _, job| perform(recording, &store, job, &waiting, &waker, &report);
+        let store = recording.store().clone();
+        let perform = |recording: &mut _, job: Job| {
+            // gix keeps what it reads and edits for a checkpoint, between what comes and goes: with one
+            // handle for all of training the heap grows threefold.
+            let of_its_own = matches!(job.work, Work::Capture(_) | Work::Settle);
+            let own = of_its_own.then(|| store.clone());
+            let store = own.as_ref().unwrap_or(&store);
+            perform(recording, store, job, &waiting, &waker, &report);
+        };
         while let Some(job) = next(&jobs, &recording) {
             // A status speaks of all that was recorded.
             if matches!(job.work, Work::Finish(..)) && recording.is_unsettled() {

@@ -119,7 +119,8 @@ fn run_claimed(
     };
     let format = store.dvc_format(&cache)?;
     let mut data = Data::look(store, (&cache, format), &inputs, &files, readers)?;
-    let outputs = written_paths(store, &project, &inputs);
+    let reported = reported::in_workspace(&project, &inputs.pipeline);
+    let outputs = written_by(store, &inputs, &reported);
     let mut scanner = Scanner::new(store, outputs.clone())?;
     let mut rules = store.ignore_rules()?;
     let place = Place {
@@ -237,7 +238,11 @@ fn run_claimed(
         &inputs.lockfile_texts,
         &mut scanner,
     )?;
-    let reported = reported::in_workspace(&project, &inputs.pipeline);
+    // Outputs of another checkpoint may be in the workspace by now.
+    let reported = match stages.iter().any(|stage| stage.has_checkpoint()) {
+        true => reported::in_workspace(&project, &inputs.pipeline),
+        false => reported,
+    };
     let reported = PathSet::new(reported.iter().map(|path| store.tree_path(path)));
     let reported = before.reported(&batch, &reported, &mut scanner)?;
     let session = Session {
@@ -325,6 +330,12 @@ fn from_here(folder: &str, event: Event) -> Event {
 
 /// Returns the paths that stages write, what training reported, and the `dvc.lock` files: never code.
 fn written_paths(store: &Store, project: &Path, inputs: &Inputs) -> PathSet {
+    let reported = reported::in_workspace(project, &inputs.pipeline);
+    written_by(store, inputs, &reported)
+}
+
+/// As [`written_paths`], where it is known what training reported.
+fn written_by(store: &Store, inputs: &Inputs, reported: &[String]) -> PathSet {
     let pipeline = &inputs.pipeline;
     let outs = pipeline
         .stages
@@ -333,9 +344,8 @@ fn written_paths(store: &Store, project: &Path, inputs: &Inputs) -> PathSet {
         .map(|out| &out.path);
     let added = pipeline.data.iter().flat_map(|data| &data.stage.outs);
     let outs = outs.chain(added.map(|out| &out.path));
-    let reported = reported::in_workspace(project, pipeline);
     let lock_files = pipeline.lock_files();
-    let all = outs.chain(&reported).chain(&lock_files);
+    let all = outs.chain(reported).chain(&lock_files);
     PathSet::new(all.map(|path| store.tree_path(path)))
 }
 
@@ -360,10 +370,13 @@ fn make_folders(project: &Path, stages: &[&Stage]) -> Result<()> {
     Ok(())
 }
 
+/// Returns the folders that outputs lie in, without the project's own: whoever has the run lock has
+/// cleared that one.
 fn folders_of_outputs(project: &Path, stages: &[&Stage]) -> BTreeSet<PathBuf> {
     let outs = stages.iter().flat_map(|stage| &stage.outs);
-    outs.map(|out| durable::parent(&project.join(&out.path)).to_owned())
-        .collect()
+    let folders: BTreeSet<&str> = outs.map(|out| paths::folder(&out.path)).collect();
+    let folders = folders.into_iter().filter(|folder| !folder.is_empty());
+    folders.map(|folder| project.join(folder)).collect()
 }
 
 fn environment(project: &Path, origin: &Origin) -> Vec<(String, OsString)> {
