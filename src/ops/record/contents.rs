@@ -75,6 +75,7 @@ impl Recording {
             if let PathDigest::File { digest, .. } = &digest {
                 self.pending.single.push(digest.clone());
             }
+            self.pending.files.reserve(files.len());
             for file in files {
                 let name = file.name(format);
                 if let (Some(digest), Some(entry)) = (file.copy, self.entry) {
@@ -273,7 +274,7 @@ impl Recording {
     ) -> Result<FileDigest> {
         let (digest, path, is_copy) = match content {
             Content::Bytes(bytes) => {
-                let path = self.copies.join(format!("r{}", self.next_copy));
+                let path = exact_join(&self.copies, &format!("r{}", self.next_copy));
                 self.next_copy += 1;
                 fs_err::write(&path, &bytes)
                     .context(|| "cannot write to the cache's file system".to_owned())?;
@@ -322,6 +323,14 @@ fn read(content: &Content, unread: &Unread) -> Result<Option<FileDigest>> {
             .context(doing)
             .map(Some),
     }
+}
+
+/// Joins in exactly the bytes it takes: there may be a path for each file of a large folder.
+fn exact_join(folder: &Path, name: &str) -> PathBuf {
+    let mut path = PathBuf::with_capacity(folder.as_os_str().len() + 1 + name.len());
+    path.push(folder);
+    path.push(name);
+    path
 }
 
 /// Takes over the sha256 of what the cache holds under `name` instead of our bytes.
