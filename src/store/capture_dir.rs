@@ -82,20 +82,28 @@ impl CaptureDir {
             return Ok(());
         }
         let path = self.path();
+        let doing = || format!("cannot create the folder '{}'", path.display());
+        cache.create_dir(durable::parent(path)).context(doing)?;
+        fs_err::create_dir(path).context(doing)?;
         let make = || -> io::Result<Option<File>> {
-            cache.create_dir(durable::parent(path))?;
-            fs_err::create_dir(path)?;
             fs_err::write(path.join(OWNER), owner.as_os_str().as_bytes())?;
             let lock = fs_err::File::create_new(path.join(LOCK))?.into_file();
             let lock = take(path, lock)?;
             fs_err::create_dir(path.join(journal::FIRST_COPIES))?;
             Ok(lock)
         };
-        let doing = || format!("cannot create the folder '{}'", path.display());
-        let lock = make().context(doing)?;
-        let lock = lock.ok_or_else(|| Error::io(doing()))?;
-        let _ours = self.0.lock.set(lock);
-        Ok(())
+        let made = make().context(doing);
+        match made.and_then(|lock| lock.ok_or_else(|| Error::io(doing()))) {
+            Ok(lock) => {
+                let _ours = self.0.lock.set(lock);
+                Ok(())
+            }
+            Err(error) => {
+                // The next stage tries again.
+                let _stays = fs_err::remove_dir_all(path);
+                Err(error)
+            }
+        }
     }
 
     /// Removes the folder with everything in it, if it was made.
@@ -110,9 +118,14 @@ impl CaptureDir {
 
 impl Cache {
     /// Returns where a run has its folder. Nothing is made before [`CaptureDir::make`]: a run in which
-    /// nothing has to run needs none.
+    /// nothing has to run needs none. Refuses where none can be made.
     pub fn capture_dir(&self) -> Result<CaptureDir> {
         let base = self.captures_base()?;
+        let cannot = || format!("cannot create a folder in '{}'", base.display());
+        match rustix::fs::access(&base, rustix::fs::Access::WRITE_OK) {
+            Err(rustix::io::Errno::NOENT) => self.create_dir(&base).context(cannot)?,
+            writable => writable.context(cannot)?,
+        }
         let name = format!("run-{:016x}", u64::from_le_bytes(id::random()?));
         Ok(CaptureDir::new(base.join(name), OnceLock::new()))
     }

@@ -180,6 +180,7 @@ impl Store {
             fs_err::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound)
         };
         if name.starts_with("refs/")
+            && self.repo.refs.namespace.is_none()
             && is_missing(&self.common_dir.join(name))
             && is_missing(&self.git_dir.join(name))
             && is_missing(&self.repo.refs.packed_refs_path())

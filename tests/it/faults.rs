@@ -127,6 +127,27 @@ fn a_cache_that_stays_read_only_leaves_what_was_saved() {
 }
 
 #[test]
+fn a_cache_that_is_read_only_from_the_start_is_a_reason_to_refuse() {
+    let Some(repo) = project() else { return };
+    repo.write(
+        "dvc.yaml",
+        "stages:\n  plain:\n    cmd: echo made > model.pt\n    outs:\n    - model.pt\n",
+    );
+    repo.exp("run -n calm").success();
+    let note = repo.note("calm");
+    let read_only = "mount --bind .dvc/cache .dvc/cache && mount -o remount,bind,ro .dvc/cache";
+    repo.sh(&format!(
+        "exec unshare -m sh -c '{read_only}; git exp run -f'"
+    ))
+    .refused(128)
+    .says("fatal: cannot create a folder in '")
+    .says(READ_ONLY);
+    assert_eq!(repo.read("model.pt"), "made\n");
+    assert_eq!(repo.note("calm"), note);
+    repo.check();
+}
+
+#[test]
 fn a_full_cache_costs_a_warning() {
     for size in [SMALL, LARGE] {
         let Some(repo) = project() else { return };

@@ -108,10 +108,18 @@ impl Queue {
         Ok(())
     }
 
+    /// Makes the folder for what stages leave: refused before anything of a stage is touched.
+    pub fn make_folder(&self) -> Result<()> {
+        match &self.idle {
+            Some(idle) => idle.recording.make_folder(),
+            None => Ok(()),
+        }
+    }
+
     /// Makes ready for what a stage leaves.
     pub(super) fn expect_stage(&mut self) -> Result<()> {
+        self.make_folder()?;
         if let Some(idle) = &self.idle {
-            idle.recording.make_folder()?;
             // Without a plan a kill loses what a failure of the disk would lose anyway.
             let _not_fatal = self.journal.write_plan(&idle.recording.plan());
         }

@@ -78,6 +78,9 @@ impl Stages<'_> {
         for writer in awaited.extract_if(.., |writer| reads(stage, writer)) {
             self.pass(writer, runner);
         }
+        if verdict.has_work() {
+            runner.recorder.make_folder()?;
+        }
         match self.prepare(stage, verdict, runner.events)? {
             Prepared::Passed(facts) => {
                 runner.recorder.skip_stage(facts);

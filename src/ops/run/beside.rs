@@ -179,6 +179,9 @@ impl Stages<'_> {
                 runner.recorder.skip_stage_at(place, facts);
             }
         }
+        if verdict.has_work() {
+            runner.recorder.make_folder()?;
+        }
         match self.prepare(stage, verdict, runner.events)? {
             Prepared::Passed(facts) => {
                 runner.recorder.skip_stage_at(place, facts);

@@ -225,6 +225,11 @@ impl Judge<'_> {
 }
 
 impl Verdict<'_> {
+    /// Whether anything is done about the stage.
+    pub fn has_work(&self) -> bool {
+        self.course != Course::Pass
+    }
+
     /// Whether something that the stage reads is not there.
     pub fn lacks_dependencies(&self) -> bool {
         !self.facts.entry.deps.iter().all(LockedPath::is_known)

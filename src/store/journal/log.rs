@@ -41,6 +41,8 @@ struct Open {
     file: File,
     /// Where the next record goes.
     end: u64,
+    /// Whether there is something behind that, which could be taken for records one day.
+    has_rest: bool,
     /// Where the bytes of what counts are; of one key there may be several.
     places: BTreeMap<Key, Vec<Place>>,
 }
@@ -71,6 +73,7 @@ impl Log {
         if open.places.remove(&key).is_none() {
             return Ok(());
         }
+        open.cut_rest()?;
         open.file.write_all_at(&header(b'-', 0, key), open.end)?;
         open.end += HEADER as u64;
         if open.end > WORTH_WRITING_ANEW && open.counting() <= open.end / 4 {
@@ -131,6 +134,7 @@ impl Open {
         Ok(Open {
             file: options.open(path)?.into_file(),
             end: 0,
+            has_rest: false,
             places: BTreeMap::new(),
         })
     }
@@ -159,10 +163,25 @@ impl Open {
             end = at + length;
         }
         drop(reader);
-        Ok(Open { file, end, places })
+        Ok(Open {
+            has_rest: end < size,
+            file,
+            end,
+            places,
+        })
+    }
+
+    /// Removes what a kill or a failure has left behind the last record.
+    fn cut_rest(&mut self) -> io::Result<()> {
+        if self.has_rest {
+            self.file.set_len(self.end)?;
+            self.has_rest = false;
+        }
+        Ok(())
     }
 
     fn add(&mut self, key: Key, fill: Fill<'_>) -> io::Result<()> {
+        self.cut_rest()?;
         let mut record = Record {
             file: &self.file,
             start: self.end,
@@ -184,8 +203,8 @@ impl Open {
                 Ok(())
             }
             Err(error) => {
-                // The next record would be written over it anyway.
-                let _stays = self.file.set_len(self.end);
+                self.has_rest = true;
+                let _next_time = self.cut_rest();
                 Err(error)
             }
         }
@@ -350,6 +369,9 @@ mod tests {
             add(&mut cut, (3, b'a'), b"three");
             let mut next = Log::new(log.path.clone());
             assert_eq!(next.keys().unwrap(), [(1, b'a'), (3, b'a')]);
+            // Of what was cut nothing stays behind it.
+            let size = fs_err::metadata(&log.path).unwrap().len();
+            assert_eq!(size, (first + HEADER + 5) as u64);
         }
         // Killed before the line was completed.
         let mut begun = whole.clone();
