@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 /// Returns the binary of `git exp <command>`.
 pub fn binary(command: &str) -> PathBuf {
@@ -11,8 +12,27 @@ pub fn binary(command: &str) -> PathBuf {
 }
 
 /// Returns `git exp` itself, beside which the other binaries lie.
+///
+/// They are copies, as those of an installation and git's own: what a linker has just written lies in
+/// smaller pieces in memory, and starts a 14th later.
 pub fn dispatcher() -> PathBuf {
-    PathBuf::from(env!("CARGO_BIN_EXE_git-exp"))
+    static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
+    INSTALLED.get_or_init(install).join("git-exp")
+}
+
+fn install() -> PathBuf {
+    let built = Path::new(env!("CARGO_BIN_EXE_git-exp"));
+    let folder = folder().join("speed-bin");
+    std::fs::create_dir_all(&folder).unwrap();
+    let commands = git_exp::command::ALL.iter();
+    let names = commands.map(|entry| format!("git-exp-{}", entry.name));
+    for name in names.chain(["git-exp".to_owned()]) {
+        let installed = folder.join(&name);
+        // Of an earlier run: written into, it would keep its pieces.
+        let _not_there = std::fs::remove_file(&installed);
+        std::fs::copy(built.with_file_name(&name), installed).unwrap();
+    }
+    folder
 }
 
 /// Returns where repositories are made: below the build, or where `GIT_EXP_BENCH` says.
