@@ -5,22 +5,23 @@ use crate::error::Result;
 use crate::pipeline::{Dataset, Stage};
 use crate::value::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The `dvc.lock` files of a project by their paths, relative to its root.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Lockfiles(BTreeMap<String, Lockfile>);
+pub struct Lockfiles(Arc<BTreeMap<String, Lockfile>>);
 
 impl Lockfiles {
     /// Takes a file; `path` is relative to the project's root.
     pub fn insert(&mut self, path: impl Into<String>, lockfile: Lockfile) {
-        self.0.insert(path.into(), lockfile);
+        Arc::make_mut(&mut self.0).insert(path.into(), lockfile);
     }
 
     /// Parses texts by path.
     pub fn parse<'t>(texts: impl IntoIterator<Item = (&'t str, &'t str)>) -> Result<Self> {
         let files = texts.into_iter();
         let parsed = files.map(|(path, text)| Ok((path.to_owned(), Lockfile::parse(text, path)?)));
-        Ok(Lockfiles(parsed.collect::<Result<_>>()?))
+        Ok(Lockfiles(Arc::new(parsed.collect::<Result<_>>()?)))
     }
 
     /// Returns what is recorded of a stage.
@@ -37,11 +38,15 @@ impl Lockfiles {
 
     /// Takes over from `other` what no stage has made: datasets, whoever recorded them last.
     pub fn with_others_of(mut self, other: &Lockfiles) -> Self {
-        for (path, theirs) in &other.0 {
-            if theirs.others.is_empty() && !self.0.contains_key(path) {
+        for (path, theirs) in &*other.0 {
+            let ours = self.0.get(path);
+            let same = |ours: &Lockfile| {
+                ours.others == theirs.others && ours.others_first == theirs.others_first
+            };
+            if ours.map_or(theirs.others.is_empty(), same) {
                 continue;
             }
-            let ours = self.0.entry(path.clone()).or_default();
+            let ours = Arc::make_mut(&mut self.0).entry(path.clone()).or_default();
             ours.others.clone_from(&theirs.others);
             ours.others_first = theirs.others_first;
         }
@@ -50,7 +55,8 @@ impl Lockfiles {
 
     /// Records a stage in the file beside its `dvc.yaml`: see [`Lockfile::set`].
     pub fn set(&mut self, stage: &Stage, entry: LockEntry) {
-        let file = self.0.entry(stage.lock_file()).or_default();
+        let files = Arc::make_mut(&mut self.0);
+        let file = files.entry(stage.lock_file()).or_default();
         file.set(&stage.name, entry);
     }
 

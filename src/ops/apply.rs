@@ -11,6 +11,7 @@ use crate::event::{Event, Events};
 use crate::experiment::Experiment;
 use crate::id::ObjectId;
 use crate::lockfile::LockedHash;
+use crate::runner::release::release;
 use crate::store::Store;
 use crate::store::bstr::{BString, ByteSlice};
 use crate::store::cache::Cache;
@@ -77,6 +78,7 @@ pub fn apply_resolved(
         )?;
     }
     store.perform(&plan.transition)?;
+    release(store);
     let saved: Vec<BString> = plan.unsaved.into_iter().collect();
     if !saved.is_empty() {
         events.emit(Event::Status(format!(

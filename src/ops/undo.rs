@@ -3,6 +3,7 @@
 use super::claim::claim;
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
+use crate::runner::release::release;
 use crate::store::Store;
 use crate::store::bstr::{BString, ByteSlice};
 use crate::store::checkout::Targets;
@@ -43,6 +44,7 @@ pub fn undo(store: &Store, force: bool, events: &mut dyn Events) -> Result<Entry
         )));
     }
     store.perform(&back)?;
+    release(store);
     Ok(entry)
 }
 

@@ -67,8 +67,8 @@ impl Placed {
 }
 
 /// Refuses outputs that are written twice, that overlap, and that their own stage reads.
-pub(super) fn outputs(stages: &[Stage], placed: &[Placed]) -> Result<()> {
-    let writers = Writers::of(stages);
+pub(super) fn outputs(stages: &[&Stage], placed: &[Placed]) -> Result<()> {
+    let writers = Writers::of(stages.iter().copied());
     for (number, (stage, place)) in stages.iter().zip(placed).enumerate() {
         for (position, (out, spot)) in stage.all_outs().zip(&place.outs).enumerate() {
             let clash = writers

@@ -12,9 +12,9 @@ pub(super) struct Writers<'a>(BTreeMap<&'a str, (usize, usize)>);
 impl<'a> Writers<'a> {
     /// Collects the outputs of all stages, by their places in [`Stage::all_outs`]; of two outputs with one
     /// path the first counts.
-    pub fn of(stages: &'a [Stage]) -> Self {
+    pub fn of(stages: impl IntoIterator<Item = &'a Stage>) -> Self {
         let mut writers = BTreeMap::new();
-        for (number, stage) in stages.iter().enumerate() {
+        for (number, stage) in stages.into_iter().enumerate() {
             for (position, out) in stage.all_outs().enumerate() {
                 writers
                     .entry(out.path.as_str())

@@ -103,8 +103,8 @@ impl Project {
             }
         }
         // what is added is written as what stages write: at one place only
-        let data = self.pipeline.data.iter().map(|data| data.stage.clone());
-        let all: Vec<Stage> = self.pipeline.stages.iter().cloned().chain(data).collect();
+        let data = self.pipeline.data.iter().map(|data| &data.stage);
+        let all: Vec<&Stage> = self.pipeline.stages.iter().chain(data).collect();
         let placed: Vec<Placed> = [&self.placed[..], &self.data_placed].concat();
         check::outputs(&all, &placed)?;
         check::cycles(&self.pipeline, &self.placed)?;

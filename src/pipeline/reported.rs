@@ -4,7 +4,7 @@
 //! `dvc.yaml`, 2 into one of its own beside its files.
 
 use super::parse::DEFAULT_PARAMS;
-use super::{Pipeline, paths};
+use super::{Output, Pipeline, paths};
 use indexmap::IndexSet;
 use serde::{Deserialize, Serialize};
 
@@ -89,14 +89,21 @@ impl Pipeline {
     /// Lists where DVCLive may write a `dvc.yaml` of its own: in its usual folder, in and beside what
     /// stages write.
     pub fn reporting_files(&self) -> Vec<String> {
+        self.reporting_files_of(self.stages.iter().flat_map(|stage| &stage.outs))
+    }
+
+    /// As [`Pipeline::reporting_files`], with these outputs only.
+    pub fn reporting_files_of<'p>(
+        &'p self,
+        outs: impl IntoIterator<Item = &'p Output>,
+    ) -> Vec<String> {
         let folders = self.stages.iter().map(|stage| stage.wdir.as_str());
         let folders: IndexSet<&str> = std::iter::once("").chain(folders).collect();
         let usual = folders.into_iter();
         let usual: Vec<String> = usual
             .filter_map(|folder| paths::join(folder, USUAL_FOLDER).ok())
             .collect();
-        let outs = self.stages.iter().flat_map(|stage| &stage.outs);
-        let paths = outs.map(|out| out.path.as_str());
+        let paths = outs.into_iter().map(|out| out.path.as_str());
         let written = paths
             .chain(self.metrics.iter().map(String::as_str))
             .flat_map(|path| [path, paths::folder(path)]);

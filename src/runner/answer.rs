@@ -9,6 +9,7 @@ use crate::capture::{Capture, PathList};
 use crate::error::{Context, Error, Result};
 use crate::event::Event;
 use crate::pipeline::paths;
+use crate::store::durable;
 use crate::store::requests::Requests;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -44,13 +45,21 @@ pub(super) struct Signals {
 impl Signals {
     /// Watches the folders of all files that the stage may signal with. `before` is the watch of the
     /// stage before, which is taken over if it has the same folders.
-    pub fn watch(run: &StageRun<'_>, requests: &Requests, before: Option<SignalWatch>) -> Self {
+    pub fn watch(
+        run: &StageRun<'_>,
+        requests: &Requests,
+        before: Option<SignalWatch>,
+    ) -> Result<Self> {
+        // Nobody could watch what training makes later; the other one lies above it.
+        let deepest = durable::parent(&run.step_file);
+        fs_err::create_dir_all(deepest)
+            .context(|| format!("cannot prepare '{}'", deepest.display()))?;
         let files = [&run.signal_file, &run.step_file];
         let folders = files.iter().filter_map(|file| file.parent());
         let folders: Vec<&Path> = folders.chain([requests.folder()]).collect();
         // Without checkpoints, signals are answered and nothing is saved: that has time.
         let watch_at = (!run.checkpoints).then(|| Instant::now() + UNWATCHED);
-        Signals {
+        Ok(Signals {
             watch: match before {
                 Some(watch) if watch.has(&folders) => watch,
                 _ if watch_at.is_some() => SignalWatch::default(),
@@ -70,7 +79,7 @@ impl Signals {
             last_taken: None,
             covered: nanos(stat::now()),
             asked: false,
-        }
+        })
     }
 
     /// Whether the stage has been running for long enough to be watched from now on.
@@ -221,7 +230,7 @@ impl<R: Recorder> Runner<'_, R> {
 
     /// Looks at what training reports by now.
     pub(super) fn look_at_reports(&mut self, run: &StageRun<'_>, now: SystemTime) {
-        for new in self.reports.look(now) {
+        for new in self.reports.look(now, run.claimed) {
             // It may be in an output that was captured before anybody knew what it is.
             let mut outputs = run.stage.outs.iter();
             if let Some(output) = outputs.find(|out| paths::is_within(&new, &out.path)) {

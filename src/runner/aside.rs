@@ -229,11 +229,15 @@ mod tests {
     use crate::runner::wake::{Wake, pair};
     use crate::runner::written::WrittenFiles;
     use crate::store::testing::Sandbox;
+    use std::cell::LazyCell;
     use std::path::Path;
 
     struct Nobody(Wake);
 
     impl Recorder for Nobody {
+        fn make_ready(&mut self) -> Result<()> {
+            Ok(())
+        }
         fn has_room(&self) -> bool {
             true
         }
@@ -269,7 +273,7 @@ mod tests {
             sandbox.write(file, "of this step");
         }
         let moment = newest(&sandbox.path("model.pt")).unwrap().unwrap();
-        let mut interrupts = Interrupts::catch().unwrap();
+        let mut interrupts = Interrupts::default();
         let mut recorder = Nobody(pair().unwrap().0);
         let copies = tempfile::tempdir().unwrap();
         let mut runner = Runner {
@@ -281,8 +285,10 @@ mod tests {
                 &root,
                 std::sync::Arc::new(["log"].map(Path::new).into_iter().collect()),
             ),
-            requests: sandbox.store().requests().unwrap(),
-            reports: Reports::new(&root, &pipeline, [], Box::new(|_, _| true)),
+            requests: sandbox.store().requests(),
+            reports: LazyCell::new(Box::new(|| {
+                Reports::new(&root, &pipeline, [], Box::new(|_, _| true))
+            })),
             named: BTreeSet::new(),
             late: None,
             watch: None,

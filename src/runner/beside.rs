@@ -112,6 +112,7 @@ impl<R: Recorder> Runner<'_, R> {
         run: StageRun<'r>,
         process: Attended,
     ) -> Result<()> {
+        self.make_ready()?;
         self.prepare(group, &run)?;
         group.at_work.push(AtWork {
             key,
@@ -130,7 +131,7 @@ impl<R: Recorder> Runner<'_, R> {
             clear(&run.signal_file)?;
             self.writes.start();
             let before = self.watch.take();
-            group.signals = Some(Signals::watch(run, &self.requests, before));
+            group.signals = Some(Signals::watch(run, &self.requests, before)?);
         }
         Ok(())
     }

@@ -32,15 +32,20 @@ pub enum Press {
     Second,
 }
 
-/// Catches the signals from its creation to its end.
+/// Catches the signals from [`Interrupts::catch`] to its end; before, they do what they do to any program.
+#[derive(Default)]
 pub struct Interrupts {
-    delivery: SignalDelivery<UnixStream, WithOrigin>,
+    delivery: Option<SignalDelivery<UnixStream, WithOrigin>>,
     presses: Presses,
 }
 
 impl Interrupts {
-    /// Starts to catch SIGINT, SIGTERM and SIGHUP, except those that are ignored.
-    pub fn catch() -> std::io::Result<Self> {
+    /// Starts to catch SIGINT, SIGTERM and SIGHUP, except those that are ignored. Does nothing where it
+    /// does so already.
+    pub fn catch(&mut self) -> std::io::Result<()> {
+        if self.delivery.is_some() {
+            return Ok(());
+        }
         let ignored = ignored_signals();
         let signals: Vec<_> = [SIGINT, SIGTERM, SIGHUP]
             .into_iter()
@@ -48,15 +53,13 @@ impl Interrupts {
             .collect();
         let (read, write) = UnixStream::pair()?;
         let delivery = SignalDelivery::with_pipe(read, write, WithOrigin::default(), signals)?;
-        Ok(Interrupts {
-            delivery,
-            presses: Presses::default(),
-        })
+        self.delivery = Some(delivery);
+        Ok(())
     }
 
-    /// Returns what to poll for readability.
-    pub fn fd(&self) -> BorrowedFd<'_> {
-        self.delivery.get_read().as_fd()
+    /// Returns what to poll for readability; `None` if nothing is caught.
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.delivery.as_ref()?.get_read().as_fd())
     }
 
     /// Returns the signal of the first press, or `None` if there was none.
@@ -66,7 +69,7 @@ impl Interrupts {
 
     /// Takes what arrived; `None` if it was nothing new.
     pub fn take(&mut self) -> Option<Press> {
-        let origins: Vec<Origin> = self.delivery.pending().collect();
+        let origins: Vec<Origin> = self.delivery.as_mut()?.pending().collect();
         origins
             .into_iter()
             .filter_map(|origin| {

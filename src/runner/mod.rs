@@ -18,6 +18,7 @@ pub mod order;
 mod outside;
 pub mod program;
 pub mod relay;
+pub mod release;
 pub mod reports;
 pub mod room;
 pub mod stage;

@@ -7,6 +7,7 @@
 use super::stat::{FileStat, nanos};
 use crate::pipeline::{Output, Pipeline, Reported, parse, paths};
 use crate::store::sources::InWorkspace;
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +15,9 @@ use std::time::SystemTime;
 
 /// Whether a path of the project (and whether it is a directory) may go into git.
 pub type Admits<'a> = Box<dyn Fn(&str, bool) -> bool + 'a>;
+
+/// Reports that are looked for with the first capture: where nothing runs there is none.
+pub type LateReports<'a> = LazyCell<Reports<'a>, Box<dyn FnOnce() -> Reports<'a> + 'a>>;
 
 /// What the `dvc.yaml` files of a project report.
 pub struct Reports<'a> {
@@ -33,6 +37,11 @@ struct Known {
     reported: Reported,
     /// It describes stages: code, taken when the run started.
     has_stages: bool,
+    /// It lies in or beside an output, and nowhere else where DVCLive writes: only the stage of that
+    /// output makes it.
+    is_of_output: bool,
+    /// It was looked for.
+    is_looked_for: bool,
 }
 
 impl<'a> Reports<'a> {
@@ -43,14 +52,24 @@ impl<'a> Reports<'a> {
         others: impl IntoIterator<Item = String>,
         admits: Admits<'a>,
     ) -> Self {
-        let files = ["dvc.yaml".to_owned()]
+        let by_any_stage = ["dvc.yaml".to_owned()]
             .into_iter()
-            .chain(pipeline.reporting_files())
+            .chain(pipeline.reporting_files_of([]))
             .chain(others)
             .map(|path| (path, Known::default()));
+        let by_one = |path| {
+            let known = Known {
+                is_of_output: true,
+                ..Known::default()
+            };
+            (path, known)
+        };
+        let mut files: BTreeMap<String, Known> =
+            pipeline.reporting_files().into_iter().map(by_one).collect();
+        files.extend(by_any_stage);
         Reports {
             root: root.to_owned(),
-            files: files.collect(),
+            files,
             admits,
             admitted: BTreeMap::new(),
             all: Arc::default(),
@@ -63,16 +82,23 @@ impl<'a> Reports<'a> {
             Some("dvc.yaml") => path.to_owned(),
             _ => format!("{path}/dvc.yaml"),
         };
-        if !self.files.contains_key(&file) && self.root.join(&file).exists() {
-            self.files.insert(file, Known::default());
+        match self.files.get_mut(&file) {
+            Some(known) => known.is_looked_for = false,
+            None if self.root.join(&file).exists() => {
+                self.files.insert(file, Known::default());
+            }
+            None => {}
         }
     }
 
-    /// Looks at the files again at time `now`. Returns the paths that were not reported before.
-    pub fn look(&mut self, now: SystemTime) -> Vec<String> {
+    /// Looks at the files again at time `now`, while stages run that write `outs`. Returns the paths that
+    /// were not reported before.
+    pub fn look(&mut self, now: SystemTime, outs: &[Output]) -> Vec<String> {
         let mut changed = false;
         for (path, known) in &mut self.files {
-            changed |= known.look(&self.root, path, nanos(now));
+            if known.may_be_there(path, outs) {
+                changed |= known.look(&self.root, path, nanos(now));
+            }
         }
         if !changed {
             return Vec::new();
@@ -130,6 +156,16 @@ impl<'a> Reports<'a> {
 }
 
 impl Known {
+    /// Whether to look: what was not there, only the stages that write there can have made since.
+    fn may_be_there(&mut self, path: &str, outs: &[Output]) -> bool {
+        let folder = paths::folder(path);
+        let is_made_here = |out: &Output| out.path == folder || paths::folder(&out.path) == folder;
+        let is_known_to_lack = std::mem::replace(&mut self.is_looked_for, true)
+            && self.is_of_output
+            && self.stat.is_none();
+        !is_known_to_lack || outs.iter().any(is_made_here)
+    }
+
     /// Returns whether what is reported changed.
     fn look(&mut self, root: &Path, path: &str, now: i128) -> bool {
         let full = root.join(path);
@@ -200,7 +236,8 @@ mod tests {
         }
 
         fn look(&mut self) -> Vec<String> {
-            self.reports.look(SystemTime::now())
+            let stage = self.stage.clone();
+            self.reports.look(SystemTime::now(), &stage.outs)
         }
 
         fn captured(&mut self) -> Vec<String> {
@@ -227,6 +264,25 @@ mod tests {
         project.write("dvc.yaml", "stages:\n  train: {cmd");
         assert!(project.look().is_empty());
         assert_eq!(project.captured(), ["dvc.yaml", "dvclive/metrics.json"]);
+    }
+
+    #[test]
+    fn what_only_another_stage_can_have_made_is_looked_for_once() {
+        let pipeline = "stages:\n  a: {cmd: x, outs: [a]}\n  b: {cmd: x, outs: [b]}\n";
+        let mut project = Project::new(pipeline, Box::new(|_, _| true));
+        let parsed = parse::parse(pipeline, "dvc.yaml", &Alone).unwrap();
+        let [of_a, of_b] = [0, 1].map(|at| &parsed.stages[at].outs[..]);
+        let now = SystemTime::now();
+        assert!(project.reports.look(now, of_a).is_empty());
+        for folder in ["a", "b"] {
+            project.write(&format!("{folder}/dvc.yaml"), "metrics: [m.json]\n");
+        }
+        assert_eq!(project.reports.look(now, of_b), ["b/m.json"]);
+        // It came from the cache.
+        project.reports.discover("a");
+        assert_eq!(project.reports.look(now, of_b), ["a/m.json"]);
+        project.write("a/dvc.yaml", "metrics: [n.json]\n");
+        assert_eq!(project.reports.look(now, of_b), ["a/n.json"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::children::{Attended, End, adopt_orphans};
 use super::command;
 use super::interrupts::{FORWARD_AFTER, Interrupts, Press};
 use super::outside::LOOK_AGAIN;
-use super::reports::Reports;
+use super::reports::LateReports;
 pub use super::stage_run::{StageEnd, StageRun, WrittenFile};
 use super::wake::Wake;
 use super::watch::POLL_INTERVAL;
@@ -25,6 +25,8 @@ use std::time::{Duration, Instant};
 
 /// Takes captures and records them, on a thread of its own.
 pub trait Recorder {
+    /// Makes ready for what a stage leaves: refused before anything of a stage is touched.
+    fn make_ready(&mut self) -> Result<()>;
     /// Whether another capture may wait now; otherwise training waits.
     fn has_room(&self) -> bool;
     /// Whether all captures have been recorded, or are lost.
@@ -58,7 +60,7 @@ pub struct Runner<'a, R: Recorder> {
     /// What people outside ask for.
     pub requests: Requests,
     /// What `dvc.yaml` files report.
-    pub reports: Reports<'a>,
+    pub reports: LateReports<'a>,
     /// Code that was edited since the run started, already named.
     pub named: BTreeSet<PathBuf>,
     /// Tracked files that the recorder looks at, where nothing tells which were written.
@@ -68,6 +70,16 @@ pub struct Runner<'a, R: Recorder> {
 }
 
 impl<R: Recorder> Runner<'_, R> {
+    /// Makes ready for the first stage about which something is done. A run in which nothing has to run
+    /// needs none of it, and leaves no trace.
+    pub fn make_ready(&mut self) -> Result<()> {
+        self.recorder.make_ready()?;
+        self.requests.prepare()?;
+        self.interrupts
+            .catch()
+            .context(|| "cannot catch signals".to_owned())
+    }
+
     /// Runs all lines of the stage's command, and captures its state once more when it finished.
     pub fn run_stage(&mut self, run: &StageRun<'_>) -> Result<StageEnd> {
         adopt_orphans();
@@ -76,7 +88,7 @@ impl<R: Recorder> Runner<'_, R> {
             true => self.writes.watch(),
             false => self.writes.start(),
         }
-        let mut signals = Signals::watch(run, &self.requests, self.watch.take());
+        let mut signals = Signals::watch(run, &self.requests, self.watch.take())?;
         let end = self.run_lines(run, &mut signals)?;
         self.sum_steps_up(run, &mut signals, matches!(end, StageEnd::Finished));
         self.watch = Some(signals.watch);
@@ -145,8 +157,9 @@ impl<R: Recorder> Runner<'_, R> {
     /// A signal that nobody answered is answered at once. What the process wrote after its last
     /// signal is not captured: it may have been killed, too.
     pub fn take_over(&mut self, run: &StageRun<'_>, process: Attended) -> Result<StageEnd> {
+        self.make_ready()?;
         self.writes.watch();
-        let mut signals = Signals::watch(run, &self.requests, None);
+        let mut signals = Signals::watch(run, &self.requests, None)?;
         let end = match self.attend(run, &mut signals, process)? {
             Ended::Stopped(reason) => StageEnd::Stopped { reason },
             Ended::Itself(_) => {
@@ -218,11 +231,9 @@ impl<R: Recorder> Runner<'_, R> {
         processes: &[&Attended],
         until: Option<Instant>,
     ) -> Result<()> {
+        let mut fds = vec![PollFd::new(self.recorder.wake(), PollFlags::IN)];
         let interrupts = self.interrupts.fd();
-        let mut fds = vec![
-            PollFd::new(&interrupts, PollFlags::IN),
-            PollFd::new(self.recorder.wake(), PollFlags::IN),
-        ];
+        fds.extend(interrupts.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
         let watched = signals.watch.fd();
         fds.extend(watched.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
         let ended = processes.iter().filter_map(|it| it.ended.as_ref());

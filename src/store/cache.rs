@@ -7,6 +7,7 @@
 use super::dir_listing::{self, ListedFile};
 use super::durable;
 use super::hash::Hashed;
+use super::later::Later;
 use super::memo::Memo;
 use crate::digest::{self, Format};
 use crate::error::{Context, Error, Kind, Result};
@@ -51,6 +52,8 @@ pub struct Cache {
     pub(crate) hashed: Hashed,
     /// How far files are read.
     pub(crate) progress: Arc<Progress>,
+    /// What is left for the command's end.
+    pub(crate) later: Later,
 }
 
 impl Cache {
@@ -64,6 +67,7 @@ impl Cache {
             memo: Memo::default(),
             hashed: Hashed::default(),
             progress: Default::default(),
+            later: Default::default(),
         }
     }
 

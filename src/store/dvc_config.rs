@@ -205,6 +205,7 @@ impl Store {
             },
             hashed: Default::default(),
             progress: Arc::clone(&self.progress),
+            later: self.later.clone(),
         })
     }
 

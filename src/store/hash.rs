@@ -3,12 +3,12 @@
 use super::cache::Cache;
 use super::dvc_ignore::DvcIgnore;
 use super::memo::{self, Known, Stat};
+use super::side_by_side::each;
 use crate::capture::AsOf;
 use crate::digest::{self, DirDigest, FileDigest, Format, PathDigest};
 use crate::error::{Context, Error, Kind, Result};
 use crate::progress::Piece;
 use indexmap::IndexMap;
-use rayon::prelude::*;
 use std::collections::HashMap;
 use std::fs::Metadata;
 use std::io::{self, Read};
@@ -84,7 +84,11 @@ impl Cache {
         });
         let large: Vec<&PathBuf> = large.collect();
         if large.len() > 1 {
-            large.par_iter().for_each(|path| drop(self.digest(path)));
+            let read = |path: &PathBuf| {
+                let _told_to_who_asks = self.digest(path);
+                Ok::<_, Error>(())
+            };
+            let _no_error = each(large, read);
         }
     }
 
@@ -131,10 +135,9 @@ impl Cache {
             .filter(|(_, known)| known.is_none());
         let total = unknown.map(|(file, _)| file.stat.size()).sum();
         let piece = self.begin(path, total);
-        let read = (files.par_iter().zip(&known))
-            .filter(|(_, known)| known.is_none())
-            .map(|(file, _)| read(&path.join(&file.relpath), &piece))
-            .collect::<Result<Vec<_>>>()?;
+        let unknown = files.iter().zip(&known);
+        let unknown = unknown.filter(|(_, known)| known.is_none());
+        let read = each(unknown, |(file, _)| read(&path.join(&file.relpath), &piece))?;
         self.memo.put(
             read.iter()
                 .filter(|it| it.is_settled())
@@ -189,12 +192,10 @@ impl Cache {
 
     /// Returns the hashes of objects; `None` for what is missing or damaged.
     fn digest_objects(&self, format: Format, names: &[&str]) -> Result<Vec<Option<FileDigest>>> {
-        let stats: Vec<Option<Stat>> = (names.par_iter())
-            .map(|md5| {
-                let stat = stat(&self.path(format, md5))?;
-                Ok(stat.filter(Metadata::is_file).map(|stat| Stat::of(&stat)))
-            })
-            .collect::<Result<_>>()?;
+        let stats = each(names, |md5| -> Result<_> {
+            let stat = stat(&self.path(format, md5))?;
+            Ok(stat.filter(Metadata::is_file).map(|stat| Stat::of(&stat)))
+        })?;
         let there: Vec<(usize, Stat)> = (stats.iter().enumerate())
             .filter_map(|(at, stat)| Some((at, (*stat)?)))
             .collect();
@@ -225,14 +226,13 @@ impl Cache {
         names: &[&str],
     ) -> Result<Vec<Option<FileDigest>>> {
         let paths: Vec<PathBuf> = names.iter().map(|md5| self.path(format, md5)).collect();
-        let sizes = (paths.par_iter()).map(|path| fs_err::metadata(path).map_or(0, |it| it.len()));
-        let piece = self.progress.begin("the cache", sizes.sum());
-        let read = (paths.par_iter())
-            .map(|path| match read(path, &piece) {
-                Err(error) if error.kind() == Kind::Missing => Ok(None),
-                read => read.map(Some),
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let size = |path| Ok::<_, Error>(fs_err::metadata(path).map_or(0, |it| it.len()));
+        let sizes = each(&paths, size)?;
+        let piece = self.progress.begin("the cache", sizes.iter().sum());
+        let read = each(&paths, |path| match read(path, &piece) {
+            Err(error) if error.kind() == Kind::Missing => Ok(None),
+            read => read.map(Some),
+        })?;
         let settled = read.iter().flatten().filter(|it| it.is_settled());
         self.memo.put(settled.map(JustRead::known));
         Ok(read.into_iter().map(|read| Some(read?.digest)).collect())

@@ -4,9 +4,9 @@ use super::cache::{Cache, missing};
 use super::dir_listing::ListedFile;
 use super::dvc_ignore::{DvcIgnore, FoundFile};
 use super::memo::{self, Known, Stat};
+use super::side_by_side::each;
 use crate::digest::Format;
 use crate::error::{Context, Kind, Result};
-use rayon::prelude::*;
 use std::fs::Metadata;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -45,14 +45,12 @@ impl Cache {
     /// Whether all places have their objects' bytes.
     fn hold(&self, places: Result<Vec<Place>>) -> Result<bool> {
         let at = memo::now();
-        let looked = (places?.into_par_iter())
-            .map(|place| {
-                let same = place
-                    .has_object()
-                    .context(|| format!("cannot read '{}'", place.dest.display()))?;
-                Ok((same, place.compared().filter(|_| same)))
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let looked = each(places?, |place| -> Result<_> {
+            let same = place
+                .has_object()
+                .context(|| format!("cannot read '{}'", place.dest.display()))?;
+            Ok((same, place.compared().filter(|_| same)))
+        })?;
         let same = looked.iter().all(|(same, _)| *same);
         let compared = looked.into_iter().filter_map(|(_, compared)| compared);
         self.memo
@@ -66,25 +64,23 @@ impl Cache {
         format: Format,
         objects: Vec<(String, PathBuf)>,
     ) -> Result<Vec<Place>> {
-        let mut places = (objects.into_par_iter())
-            .map(|(md5, dest)| {
-                let object = self.path(format, &md5);
-                let stat = fs_err::metadata(&object).map_err(|error| missing(&md5, error))?;
-                let found = fs_err::metadata(&dest).ok();
-                Ok(Place {
-                    found: found.filter(|it| it.is_file() && it.len() == stat.len()),
+        let mut places = each(objects, |(md5, dest)| -> Result<_> {
+            let object = self.path(format, &md5);
+            let stat = fs_err::metadata(&object).map_err(|error| missing(&md5, error))?;
+            let found = fs_err::metadata(&dest).ok();
+            Ok(Place {
+                found: found.filter(|it| it.is_file() && it.len() == stat.len()),
+                known: None,
+                object: Object {
+                    format,
+                    md5,
+                    path: object,
+                    stat: Stat::of(&stat),
                     known: None,
-                    object: Object {
-                        format,
-                        md5,
-                        path: object,
-                        stat: Stat::of(&stat),
-                        known: None,
-                    },
-                    dest,
-                })
+                },
+                dest,
             })
-            .collect::<Result<Vec<_>>>()?;
+        })?;
         let mut stats: Vec<Stat> = places.iter().map(|place| place.object.stat).collect();
         let mut found_at = Vec::new();
         for (at, place) in places.iter().enumerate() {

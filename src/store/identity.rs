@@ -3,7 +3,8 @@
 use super::{Store, local_time};
 use crate::error::{Error, Result};
 use gix::actor::Signature;
-use gix::bstr::ByteSlice;
+use gix::bstr::{BString, ByteSlice};
+use gix::date::Time;
 
 /// Whose signature a commit carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +25,10 @@ impl Role {
 impl Store {
     /// Checks that git knows who commits. The error carries git's advice.
     pub fn check_identity(&self) -> Result<()> {
-        self.signature(Role::Committer)?;
-        self.signature(Role::Author)?;
+        for role in [Role::Committer, Role::Author] {
+            self.who(role)?;
+            self.fixed_time(role)?;
+        }
         Ok(())
     }
 
@@ -35,37 +38,47 @@ impl Store {
     /// way that takes a millisecond, see [`local_time`]. Its configuration holds the variables of the
     /// environment as well.
     pub(crate) fn signature(&self, role: Role) -> Result<Signature> {
-        let (own, date_key) = match role {
-            Role::Committer => (
-                ["committer.name", "committer.email"],
-                "gitoxide.commit.committerDate",
-            ),
-            Role::Author => (
-                ["author.name", "author.email"],
-                "gitoxide.commit.authorDate",
-            ),
+        let (name, email) = self.who(role)?;
+        let time = self.fixed_time(role)?.unwrap_or_else(local_time::now);
+        Ok(Signature { name, email, time })
+    }
+
+    /// Returns name and address.
+    fn who(&self, role: Role) -> Result<(BString, BString)> {
+        let own = match role {
+            Role::Committer => ["committer.name", "committer.email"],
+            Role::Author => ["author.name", "author.email"],
         };
         let config = self.repo.config_snapshot();
         let first = |keys: &[&str]| keys.iter().find_map(|key| config.string(*key));
         let name = first(&[own[0], "user.name"]).filter(|name| !name.trim().is_empty());
         let email = first(&[own[1], "user.email", "gitoxide.user.emailFallback"]);
-        let (Some(name), Some(email)) = (name, email) else {
-            return Err(Error::refused(format!("{} identity unknown", role.word()))
+        name.zip(email).ok_or_else(|| {
+            Error::refused(format!("{} identity unknown", role.word()))
                 .hint("git config --global user.name \"Your Name\"")
-                .hint("git config --global user.email \"you@example.com\""));
+                .hint("git config --global user.email \"you@example.com\"")
+        })
+    }
+
+    /// Returns the time that the environment gives, if it does.
+    fn fixed_time(&self, role: Role) -> Result<Option<Time>> {
+        let key = match role {
+            Role::Committer => "gitoxide.commit.committerDate",
+            Role::Author => "gitoxide.commit.authorDate",
         };
-        let time = match config.string(date_key) {
-            None => local_time::now(),
-            Some(text) => parse_date(&text)
-                .ok_or_else(|| Error::refused(format!("invalid date format: '{text}'")))?,
-        };
-        Ok(Signature { name, email, time })
+        let given = self.repo.config_snapshot().string(key);
+        given
+            .map(|text| {
+                parse_date(&text)
+                    .ok_or_else(|| Error::refused(format!("invalid date format: '{text}'")))
+            })
+            .transpose()
     }
 }
 
 /// Reads a date as git's environment variables have it: `<seconds> <zone>`, `@<seconds> <zone>` or a
 /// calendar date.
-fn parse_date(text: &[u8]) -> Option<gix::date::Time> {
+fn parse_date(text: &[u8]) -> Option<Time> {
     let text = std::str::from_utf8(text).ok()?.trim();
     let raw = text.strip_prefix('@').unwrap_or(text);
     gix::date::parse(raw, None).ok()

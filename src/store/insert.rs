@@ -5,9 +5,9 @@ use super::copy;
 use super::durable;
 use super::hash::NOT_WORTH_A_MEMO;
 use super::memo::{Known, Stat};
+use super::side_by_side::each;
 use crate::digest::{self, DirDigest, FileDigest, Format, Md5Hex};
 use crate::error::{Context, Result};
-use rayon::prelude::*;
 use std::collections::{BTreeSet, HashSet};
 use std::fs::Permissions;
 use std::io::{self, Write};
@@ -250,9 +250,8 @@ fn sync_files<P: AsRef<Path> + Sync>(paths: &[P]) -> io::Result<()> {
         rustix::fs::syncfs(fs_err::File::open(paths[0].as_ref())?)?;
         return Ok(());
     }
-    paths
-        .par_iter()
-        .try_for_each(|path| fs_err::File::open(path.as_ref())?.sync_all())
+    each(paths, |path| fs_err::File::open(path.as_ref())?.sync_all())?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -6,10 +6,11 @@ use super::dir_listing::ListedFile;
 use super::durable::{self, TEMPORARY_PREFIX};
 use super::dvc_ignore::DvcIgnore;
 use super::holds::Place;
+use super::later::Later;
 use super::memo::{self, Known, Stat};
+use super::side_by_side::each;
 use crate::digest::Format;
 use crate::error::{Context, Result};
-use rayon::prelude::*;
 use std::collections::HashSet;
 use std::fs::Permissions;
 use std::io;
@@ -28,6 +29,31 @@ impl Cache {
     ///
     /// Nothing is changed if an object is missing (an error that names it) or a listing damaged.
     pub fn materialise(&self, format: Format, md5: &str, isexec: bool, dest: &Path) -> Result<()> {
+        self.memo.put_own(self.put(format, md5, isexec, dest)?);
+        Ok(())
+    }
+
+    /// As [`Cache::materialise`], without a wait until hashes can be remembered:
+    /// [`super::Store::remember_placed`] does that in the end.
+    pub(super) fn materialise_now(
+        &self,
+        format: Format,
+        md5: &str,
+        isexec: bool,
+        dest: &Path,
+    ) -> Result<()> {
+        self.later.remember(self.put(format, md5, isexec, dest)?);
+        Ok(())
+    }
+
+    /// Returns what may be remembered of files that are there now.
+    fn put(
+        &self,
+        format: Format,
+        md5: &str,
+        isexec: bool,
+        dest: &Path,
+    ) -> Result<Vec<(Stat, Known)>> {
         let cannot = || format!("cannot restore '{}'", dest.display());
         let placed = match md5.ends_with(".dir") {
             true => self.materialise_dir(format, md5, dest),
@@ -35,8 +61,7 @@ impl Cache {
                 .places(format, vec![(md5.to_owned(), dest.to_owned())])
                 .and_then(|places| self.place_all(&places, isexec)),
         };
-        self.memo.put_own(placed.context(cannot)?);
-        Ok(())
+        placed.context(cannot)
     }
 
     fn materialise_dir(
@@ -66,12 +91,11 @@ impl Cache {
 
     /// Fills places. Returns what may be remembered of files that are there now.
     fn place_all(&self, places: &[Place], isexec: bool) -> Result<Vec<(Stat, Known)>> {
-        let placed = (places.par_iter())
-            .map(|place| {
-                self.place_file(place, isexec)
-                    .context(|| format!("cannot write '{}'", place.dest.display()))
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let fill = |place: &Place| {
+            self.place_file(place, isexec)
+                .context(|| format!("cannot write '{}'", place.dest.display()))
+        };
+        let placed = each(places, fill)?;
         Ok(placed.into_iter().flatten().collect())
     }
 
@@ -116,7 +140,9 @@ impl Cache {
             if isexec {
                 set_executable(temporary.path(), true)?;
             }
-            put_in_place(temporary, dest)?;
+            // Asked for its times, it gets a new one with its name: see [`super::memo::Memo::put_own`].
+            fs_err::symlink_metadata(temporary.path())?;
+            put_in_place(temporary, dest, &self.later)?;
             let stat = Stat::of(&fs_err::metadata(dest)?);
             return Ok(match kind {
                 LinkType::Reflink | LinkType::Copy => Some((stat, object.known_of_copy())),
@@ -136,12 +162,19 @@ impl Cache {
 /// ext4 writes a file out before it replaces another: a hundred megabytes take longer than to copy them,
 /// and whoever syncs next waits for the rest. The file is in the cache, so that haste is not needed, and
 /// exchanging two names does without.
-fn put_in_place(temporary: tempfile::NamedTempFile<()>, dest: &Path) -> io::Result<()> {
+fn put_in_place(
+    temporary: tempfile::NamedTempFile<()>,
+    dest: &Path,
+    later: &Later,
+) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::{CWD, RenameFlags, renameat_with};
         if renameat_with(CWD, temporary.path(), CWD, dest, RenameFlags::EXCHANGE).is_ok() {
-            return temporary.close();
+            let before = temporary.into_temp_path();
+            later.remove(&before)?;
+            let _gone = before.keep();
+            return Ok(());
         }
         // There is nothing yet, or the file system has no such exchange.
     }

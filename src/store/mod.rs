@@ -26,6 +26,7 @@ mod ini;
 pub mod insert;
 pub mod integrity;
 pub mod journal;
+pub mod later;
 pub mod leftovers;
 mod local_config;
 pub mod lock;
@@ -47,6 +48,7 @@ pub mod run_cache;
 pub mod run_record;
 mod save;
 pub mod scan;
+pub(crate) mod side_by_side;
 pub mod sources;
 pub mod state;
 pub mod survey;
@@ -96,6 +98,7 @@ pub struct Store {
     pub(crate) prefix: String,
     pub(crate) settings: config::Settings,
     pub(crate) progress: Arc<Progress>,
+    pub(crate) later: later::Later,
     /// What was read of DVC's config.
     pub(crate) dvc_config: RefCell<Option<Arc<dvc_config::DvcConfig>>>,
 }

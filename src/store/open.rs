@@ -148,6 +148,7 @@ impl Store {
             prefix,
             settings,
             progress: Default::default(),
+            later: Default::default(),
             dvc_config: Default::default(),
         })
     }

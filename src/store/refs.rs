@@ -283,8 +283,8 @@ impl Store {
             }
             let path = self.common_dir.join(&change.name);
             for folder in path.ancestors().skip(1) {
-                folders.insert(folder.to_owned());
-                if folder.is_dir() {
+                // One that is there already has led to all above it.
+                if !folders.insert(folder.to_owned()) || folder.is_dir() {
                     break;
                 }
             }

@@ -18,12 +18,33 @@ const REQUESTS: &str = "git-exp/requests";
 #[derive(Debug)]
 pub struct Requests {
     folder: PathBuf,
+    is_ready: bool,
 }
 
 impl Requests {
     /// Returns the folder that requests appear in.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Makes the folder ready for a run: what is there was for another one. Does nothing the second time.
+    pub fn prepare(&mut self) -> Result<()> {
+        if std::mem::replace(&mut self.is_ready, true) {
+            return Ok(());
+        }
+        let folder = &self.folder;
+        let cannot = || format!("cannot prepare '{}'", folder.display());
+        fs_err::create_dir_all(folder).context(cannot)?;
+        for entry in fs_err::read_dir(folder).context(cannot)?.flatten() {
+            let path = entry.path();
+            // Gone would mean taken to who still waits, if anybody does.
+            if waits(&entry) {
+                self.answer(&path, Some("the run that was asked has ended"))?;
+            } else {
+                fs_err::remove_file(&path).context(cannot)?;
+            }
+        }
+        Ok(())
     }
 
     /// Returns the requests that wait, each a file to be given to [`Requests::answer`].
@@ -105,24 +126,12 @@ impl Request {
 }
 
 impl Store {
-    /// Makes the folder of this worktree's requests ready for a run: what is there was for another one.
-    pub fn requests(&self) -> Result<Requests> {
-        let folder = self.git_dir.join(REQUESTS);
-        let cannot = || format!("cannot prepare '{}'", folder.display());
-        fs_err::create_dir_all(&folder).context(cannot)?;
-        let requests = Requests {
-            folder: folder.clone(),
-        };
-        for entry in fs_err::read_dir(&folder).context(cannot)?.flatten() {
-            let path = entry.path();
-            // Gone would mean taken to who still waits, if anybody does.
-            if waits(&entry) {
-                requests.answer(&path, Some("the run that was asked has ended"))?;
-            } else {
-                fs_err::remove_file(&path).context(cannot)?;
-            }
+    /// Returns the requests to runs in this worktree.
+    pub fn requests(&self) -> Requests {
+        Requests {
+            folder: self.git_dir.join(REQUESTS),
+            is_ready: false,
         }
-        Ok(requests)
     }
 }
 
@@ -138,12 +147,14 @@ mod tests {
         let store = sandbox.store();
         assert!(Request::new(store.git_dir()).is_err());
         sandbox.write(".git/git-exp/requests/of-another-run", "");
-        let requests = store.requests().unwrap();
+        let mut requests = store.requests();
+        requests.prepare().unwrap();
         assert_eq!(requests.waiting(), Vec::<PathBuf>::new());
         let left = sandbox.path(".git/git-exp/requests/of-another-run");
         let told = fs_err::read_to_string(&left).unwrap();
         assert_eq!(told, "the run that was asked has ended");
-        let requests = store.requests().unwrap();
+        let mut requests = store.requests();
+        requests.prepare().unwrap();
         assert!(!left.exists());
 
         let request = Request::new(store.git_dir()).unwrap();

@@ -342,7 +342,7 @@ impl Store {
                         fs_err::create_dir_all(parent)
                             .context(|| format!("cannot create the directory of '{}'", path.0))?;
                     }
-                    cache.materialise(object.format(), &object.md5, object.isexec, &dest)?;
+                    cache.materialise_now(object.format(), &object.md5, object.isexec, &dest)?;
                 }
                 None => remove_output(&dest).context(|| format!("cannot remove '{}'", path.0))?,
             }

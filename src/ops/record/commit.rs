@@ -33,6 +33,7 @@ impl Recording {
         batch: &Batch<'_>,
         events: &mut dyn FnMut(Event),
     ) -> Result<Event> {
+        self.note_skipped()?;
         let number = self.experiment.number;
         if let Some(replaced) = self.experiment.replaces.take() {
             take_away(self.store(), "run", &[replaced])?;

@@ -11,8 +11,8 @@ use crate::pipeline::paths::is_url;
 use crate::pipeline::{Output, OutputKind, Stage};
 use crate::store::hash::NOT_WORTH_A_MEMO;
 use crate::store::objects::{Batch, TreeChange};
+use crate::store::side_by_side::each;
 use indexmap::IndexMap;
-use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
 /// Files of a folder that are hashed side by side before the next ones are looked at.
@@ -244,10 +244,7 @@ impl Recording {
                 let mut changed = changed.into_iter();
                 while changed.len() > 0 {
                     let some: Vec<_> = changed.by_ref().take(READ_AT_ONCE).collect();
-                    let read = some
-                        .par_iter()
-                        .map(|(_, file)| read(&file.content, &self.unread))
-                        .collect::<Result<Vec<_>>>()?;
+                    let read = each(&some, |(_, file)| read(&file.content, &self.unread))?;
                     for ((relative, file), read) in some.into_iter().zip(read) {
                         let digest = self.name(file.content, read, &mut files)?;
                         let (at, _) = directory.insert_full(relative, digest);

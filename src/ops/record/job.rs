@@ -102,11 +102,8 @@ impl Recording {
         let batch = Batch::new(store);
         batch.adopt(std::mem::take(&mut self.unsynced));
         let done = std::panic::catch_unwind(AssertUnwindSafe(|| match job.work {
-            Work::Stage(facts) => {
-                self.start_stage(*facts);
-                Ok(())
-            }
-            Work::Skipped(facts) => self.skip_stage(&batch, &facts),
+            Work::Stage(facts) => self.start_stage(*facts),
+            Work::Skipped(facts) => self.skip_stage(&batch, *facts),
             Work::Capture(capture) => self.record(&batch, capture, taken, events),
             Work::Settle => self.settle(&batch, false, taken, events),
             Work::Finish(finish, commit) => self.finish(&batch, &finish, commit, events),

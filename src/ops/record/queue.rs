@@ -108,17 +108,9 @@ impl Queue {
         Ok(())
     }
 
-    /// Makes the folder for what stages leave: refused before anything of a stage is touched.
-    pub fn make_folder(&self) -> Result<()> {
-        match &self.idle {
-            Some(idle) => idle.recording.make_folder(),
-            None => Ok(()),
-        }
-    }
-
     /// Makes ready for what a stage leaves.
     pub(super) fn expect_stage(&mut self) -> Result<()> {
-        self.make_folder()?;
+        self.make_ready()?;
         if let Some(idle) = &self.idle {
             // Without a plan a kill loses what a failure of the disk would lose anyway.
             let _not_fatal = self.journal.write_plan(&idle.recording.plan());
@@ -247,6 +239,13 @@ impl Queue {
 }
 
 impl Recorder for Queue {
+    fn make_ready(&mut self) -> Result<()> {
+        match &self.idle {
+            Some(idle) => idle.recording.make_folder(),
+            None => Ok(()),
+        }
+    }
+
     fn has_room(&self) -> bool {
         let items = self.waiting.items.load(Ordering::Acquire);
         items == 0

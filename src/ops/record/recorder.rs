@@ -140,6 +140,8 @@ pub struct Recording {
     pub(super) stages: Vec<String>,
     /// The entry of the stage that runs.
     pub(super) stage_entry: Option<u64>,
+    /// Stages that were skipped, of which the note is not told yet.
+    pub(super) unnoted: Vec<StageFacts>,
     /// Entries of skipped stages that no plan tells yet.
     pub(super) skipped: Vec<u64>,
     /// The entry that is being recorded.
@@ -207,6 +209,7 @@ impl Recording {
             started: tree,
             stages: Vec::new(),
             stage_entry: None,
+            unnoted: Vec::new(),
             skipped: Vec::new(),
             entry: None,
             moved: HashMap::new(),
@@ -307,10 +310,12 @@ impl Recording {
     }
 
     /// A stage starts: its captures follow.
-    pub fn start_stage(&mut self, facts: StageFacts) {
+    pub fn start_stage(&mut self, facts: StageFacts) -> Result<()> {
+        self.note_skipped()?;
         self.note_deps(&facts);
         self.forget_digests();
         self.facts = Some(facts);
+        Ok(())
     }
 
     pub(super) fn note_deps(&mut self, facts: &StageFacts) {

@@ -14,8 +14,7 @@ impl Recording {
     ///
     /// `dvc.lock` goes on describing them, so a checkpoint without them could not be applied whole. Facts that
     /// have outputs are those of a stage that an earlier run stands in for: `dvc.lock` gets them.
-    pub(super) fn skip_stage(&mut self, batch: &Batch<'_>, facts: &StageFacts) -> Result<()> {
-        self.note_deps(facts);
+    pub(super) fn skip_stage(&mut self, batch: &Batch<'_>, facts: StageFacts) -> Result<()> {
         if !facts.entry.outs.is_empty() {
             self.begin(0);
             self.lockfiles.set(&facts.stage, facts.entry.clone());
@@ -25,23 +24,35 @@ impl Recording {
         }
         let mut changes = Vec::new();
         for output in &facts.stage.outs {
-            let written = facts.stage.written(&output.path);
-            let entry = self.lockfiles.entry(&facts.stage);
-            let locked = entry.and_then(|entry| entry.out(written)?.hash.clone());
-            self.skip_output(batch, output, locked.as_ref(), &mut changes)?;
-        }
-        let locked = self
-            .lockfiles
-            .entry(&facts.stage)
-            .cloned()
-            .unwrap_or_default();
-        for output in &facts.stage.outside_outs {
-            let written = facts.stage.written(&output.path);
-            let hash = locked.out(written).and_then(|out| out.hash.as_ref());
-            self.note_outside(&facts.stage, output, hash);
+            self.skip_output(batch, output, &mut changes)?;
         }
         if !changes.is_empty() {
             self.tree = batch.tree(self.tree, &changes)?;
+        }
+        self.unnoted.push(facts);
+        // Where nothing runs there may be no note to write.
+        match self.facts.is_none() && !self.recalls {
+            true => Ok(()),
+            false => self.note_skipped(),
+        }
+    }
+
+    /// Tells the note of the stages that were skipped.
+    pub(super) fn note_skipped(&mut self) -> Result<()> {
+        for facts in std::mem::take(&mut self.unnoted) {
+            self.note_deps(&facts);
+            let locked = self.lockfiles.entry(&facts.stage);
+            let locked = locked.cloned().unwrap_or_default();
+            let hash_of = |output: &Output| {
+                let locked = locked.out(facts.stage.written(&output.path));
+                locked.and_then(|out| out.hash.as_ref())
+            };
+            for output in &facts.stage.outs {
+                self.note_as_is(output, hash_of(output))?;
+            }
+            for output in &facts.stage.outside_outs {
+                self.note_outside(&facts.stage, output, hash_of(output));
+            }
         }
         Ok(())
     }
@@ -72,7 +83,6 @@ impl Recording {
         &mut self,
         batch: &Batch<'_>,
         output: &Output,
-        locked: Option<&LockedHash>,
         changes: &mut Vec<TreeChange>,
     ) -> Result<()> {
         let tree_path = self.store().tree_path(&output.path);
@@ -108,6 +118,12 @@ impl Recording {
                 self.metrics.insert(metric.clone(), data);
             }
         }
+        Ok(())
+    }
+
+    /// Tells the note what an output is.
+    fn note_as_is(&mut self, output: &Output, locked: Option<&LockedHash>) -> Result<()> {
+        let project = self.store().project()?;
         if output.kind == OutputKind::Out
             && let Some(digest) = self.cache.digest(&project.join(&output.path))?
         {

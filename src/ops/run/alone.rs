@@ -73,15 +73,15 @@ impl Stages<'_> {
         runner: &mut Runner<'_, Queue>,
         classify: &dyn Fn(&Path) -> WrittenFile,
     ) -> Result<Visit> {
-        let verdict = self.verdict(stage, forced, runner.events)?;
+        let verdict = self.verdict(stage, forced, runner)?;
         // What it reads is in place now, and nothing of ours writes there any more.
         for writer in awaited.extract_if(.., |writer| reads(stage, writer)) {
             self.pass(writer, runner);
         }
         if verdict.has_work() {
-            runner.recorder.make_folder()?;
+            runner.make_ready()?;
         }
-        match self.prepare(stage, verdict, runner.events)? {
+        match self.prepare(stage, verdict, runner)? {
             Prepared::Passed(facts) => {
                 runner.recorder.skip_stage(facts);
                 Ok(Visit::Passed)

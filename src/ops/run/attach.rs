@@ -17,7 +17,7 @@ use crate::ops::claim::{claim_orphan, numbers};
 use crate::ops::record::{Backlog, Queue, Recording};
 use crate::pipeline::Stage;
 use crate::runner::children::Attended;
-use crate::runner::{Group, Interrupts, Runner, StageEnd, StageRun};
+use crate::runner::{Group, Runner, StageEnd, StageRun};
 use crate::store::Store;
 use crate::store::cache::Cache;
 use crate::store::capture_dir::CaptureDir;
@@ -68,12 +68,13 @@ pub fn attach(store: &Store, events: &mut dyn Events) -> Result<Report> {
         outputs: written_paths(store, &project, &inputs),
         folder,
     };
-    let interrupts = Interrupts::catch().context(|| "cannot catch signals".to_owned())?;
     store.set_run_record(Some(&Running {
         pid: std::process::id(),
         ..record.clone()
     }))?;
-    let mut ready = session.ready(interrupts, recording, Box::new(|_, _, _| ()))?;
+    let mut ready = session.ready(recording, Box::new(|_, _, _| ()))?;
+    let caught = ready.interrupts.catch();
+    caught.context(|| "cannot catch signals".to_owned())?;
     // Nobody has watched them since the kill.
     ready.writes.watch();
     ready.writes.add_changed(since);

@@ -163,7 +163,7 @@ impl Stages<'_> {
         let (stage, place) = (visits.span[key], visits.places[key]);
         self.wait_for_record(stage, ran, runner.recorder);
         self.check_copies(stage, ran)?;
-        let verdict = self.verdict(stage, self.forced(stage, ran), runner.events)?;
+        let verdict = self.verdict(stage, self.forced(stage, ran), runner)?;
         // They are told with the first stage of the pipeline that reads them, whichever starts first.
         let before: Vec<&Stage> = visits.span[..key]
             .iter()
@@ -180,9 +180,9 @@ impl Stages<'_> {
             }
         }
         if verdict.has_work() {
-            runner.recorder.make_folder()?;
+            runner.make_ready()?;
         }
-        match self.prepare(stage, verdict, runner.events)? {
+        match self.prepare(stage, verdict, runner)? {
             Prepared::Passed(facts) => {
                 runner.recorder.skip_stage_at(place, facts);
                 runner.recorder.end_turn(place);

@@ -45,7 +45,6 @@ use crate::ops::log::RunLog;
 use crate::ops::record::{OnProcess, Recording};
 use crate::ops::{claim, ignore, reported};
 use crate::pipeline::{Pipeline, Stage, paths};
-use crate::runner::Interrupts;
 use crate::store::Store;
 use crate::store::durable;
 use crate::store::objects::Batch;
@@ -64,6 +63,7 @@ use session::Session;
 use stages::Stages;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 
 /// Runs. Errors before the first stage leave everything as it was.
@@ -100,7 +100,8 @@ fn run_claimed(
         .as_deref()
         .map(ExperimentName::parse)
         .transpose()?;
-    let inputs = Inputs::read(store, options)?;
+    // Given back with the process, which ends soon: taking so many small pieces apart takes its time.
+    let inputs = ManuallyDrop::new(Inputs::read(store, options)?);
     let stages = inputs.pipeline.select(&options.targets, options.reach)?;
     let files = inputs.pipeline.data_for(&stages, &options.targets);
     if stages.is_empty() && files.is_empty() {
@@ -221,7 +222,6 @@ fn run_claimed(
     events.emit(Event::RunStarts(start));
     let data_outs = std::mem::take(&mut data.outs);
     data.carry_out(&cache, &project, events)?;
-    let interrupts = Interrupts::catch().context(|| "cannot catch signals".to_owned())?;
     let tracked = session::tracked(&scanner);
     let lock_files = inputs.pipeline.lock_files();
     let lock_files: Vec<String> = lock_files.iter().map(|it| store.tree_path(it)).collect();
@@ -270,7 +270,7 @@ fn run_claimed(
     .with_data(data_outs)
     .with_stages(stages.iter().map(|stage| stage.address()).collect())
     .resuming(origin.resumed_tree(store)?);
-    let ready = session.ready(interrupts, recording, record_process(store, &origin))?;
+    let ready = session.ready(recording, record_process(store, &origin))?;
     let judge = Judge {
         place,
         inputs: &inputs,

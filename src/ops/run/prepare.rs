@@ -1,16 +1,17 @@
 //! What is done about a stage before its command starts, or in place of it.
 
-use super::cached;
+use super::cached::{self, Restorable};
 use super::judge::{Course, Foreseen, Verdict};
 use super::outside;
 use super::stages::Stages;
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
-use crate::ops::record::StageFacts;
+use crate::ops::record::{Queue, StageFacts};
 use crate::pipeline::{Command, Stage, paths};
 use crate::reason::Reason;
-use crate::runner::StageRun;
+use crate::runner::release::release;
 use crate::runner::stage::WrittenFile;
+use crate::runner::{Runner, StageRun};
 use crate::store::Store;
 use std::ffi::OsString;
 use std::path::Path;
@@ -33,16 +34,17 @@ impl Stages<'_> {
         &self,
         stage: &'s Stage,
         forced: Option<Reason>,
-        events: &mut dyn Events,
+        runner: &mut Runner<'_, Queue>,
     ) -> Result<Verdict<'s>> {
         let verdict = || self.judge.verdict(stage, forced.clone(), &Foreseen::new());
         let mut found = verdict()?;
         if found.lacks_dependencies() {
             let lost = self.judge.lost_dependencies(stage)?;
             if !lost.is_empty() {
-                self.restorer.check_out(&lost, events)?;
+                self.restorer.check_out(&lost, runner.events)?;
+                look_for_reports(&lost, runner);
                 let names: Vec<&str> = lost.iter().map(|(output, _)| &*output.path).collect();
-                events.emit(Event::Status(format!(
+                runner.events.emit(Event::Status(format!(
                     "Stage '{}' reads '{}', now checked out from the cache",
                     self.shown(stage),
                     names.join("', '")
@@ -81,7 +83,7 @@ impl Stages<'_> {
         &self,
         stage: &Stage,
         verdict: Verdict<'_>,
-        events: &mut dyn Events,
+        runner: &mut Runner<'_, Queue>,
     ) -> Result<Prepared> {
         let Verdict {
             mut facts,
@@ -96,7 +98,7 @@ impl Stages<'_> {
         }
         match course {
             Course::Pass => {
-                events.emit(Event::StageSkipped {
+                runner.events.emit(Event::StageSkipped {
                     stage: name,
                     frozen: stage.frozen,
                 });
@@ -107,23 +109,30 @@ impl Stages<'_> {
                     stage: name.clone(),
                     why: why.clone(),
                 };
-                events.emit(event);
+                runner.events.emit(event);
                 let old = self.judge.lockfiles.entry(stage);
-                if let Some(outs) = cached::restore(self.restorer, stage, &outputs, old, events)? {
+                if let Some(outs) =
+                    cached::restore(self.restorer, stage, &outputs, old, runner.events)?
+                {
+                    look_for_reports(&outputs, runner);
                     facts.entry.outs = outs;
                     return Ok(Prepared::Restored(facts));
                 }
             }
             Course::Verify(outputs) => {
-                self.restorer.check_out(&outputs, events)?;
-                events.emit(Event::StageVerified { stage: name, why });
+                self.restorer.check_out(&outputs, runner.events)?;
+                look_for_reports(&outputs, runner);
+                runner
+                    .events
+                    .emit(Event::StageVerified { stage: name, why });
                 return Ok(Prepared::Verify(facts));
             }
             Course::Run => {}
         }
         self.log.open();
-        events.emit(Event::StageStarts { stage: name, why });
-        self.restorer.before_stage(stage, events)?;
+        runner.events.emit(Event::StageStarts { stage: name, why });
+        self.restorer.before_stage(stage, runner.events)?;
+        release(self.store);
         Ok(Prepared::Run(facts))
     }
 
@@ -144,6 +153,13 @@ impl Stages<'_> {
             self.shown(stage),
             self.shown(cause)
         )));
+    }
+}
+
+/// Has the runner look again for what training reported earlier, in outputs that are back.
+fn look_for_reports(outputs: &[Restorable<'_>], runner: &mut Runner<'_, Queue>) {
+    for (output, _) in outputs {
+        runner.reports.discover(&output.path);
     }
 }
 

@@ -5,7 +5,7 @@ use super::outcome::Outcome;
 use super::{Failure, Report, changes, code, links};
 use crate::capture::PathList;
 use crate::digest::Format;
-use crate::error::{Context, Kind, Result};
+use crate::error::{Kind, Result};
 use crate::event::{Event, Events};
 use crate::ops::apply;
 use crate::ops::record::{OnProcess, Queue, Recorded, Recording};
@@ -17,8 +17,8 @@ use crate::runner::written::WrittenFiles;
 use crate::runner::{Interrupts, Runner, maintenance};
 use crate::store::Store;
 use crate::store::capture_dir::CaptureDir;
-use crate::store::requests::Requests;
 use crate::store::scan::{PathSet, Scanner};
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::Path;
@@ -44,10 +44,9 @@ pub(super) struct Session<'a> {
 
 /// Everything that was set up before the first command: from here on nothing is missed.
 pub(super) struct Ready {
-    interrupts: Interrupts,
+    pub interrupts: Interrupts,
     pub queue: Queue,
     pub writes: WrittenFiles,
-    requests: Requests,
     capturer: Capturer,
 }
 
@@ -61,22 +60,12 @@ pub(super) fn tracked(scanner: &Scanner) -> Arc<PathList> {
 
 impl Session<'_> {
     /// Prepares to watch the folders of tracked files, starts the recorder.
-    pub fn ready(
-        &self,
-        interrupts: Interrupts,
-        recording: Recording,
-        on_process: OnProcess,
-    ) -> Result<Ready> {
-        // DVCLive from 2.16 on writes into the inner one; nobody could watch it if it were made later.
-        fs_err::create_dir_all(self.project.join(".dvc/tmp/exps/run"))
-            .context(|| "cannot prepare '.dvc/tmp'".to_owned())?;
+    pub fn ready(&self, recording: Recording, on_process: OnProcess) -> Result<Ready> {
         let settings = self.store.settings();
         Ok(Ready {
-            interrupts,
+            interrupts: Interrupts::default(),
             writes: WrittenFiles::new(self.store.worktree(), self.tracked.clone()),
             capturer: Capturer::new(self.project, recording.copies(), settings.trust_stat),
-            // Before the record says that there is somebody to ask.
-            requests: self.store.requests()?,
             queue: Queue::new(recording, settings.pending, on_process)?,
         })
     }
@@ -94,7 +83,6 @@ impl Session<'_> {
             mut interrupts,
             mut queue,
             writes,
-            requests,
             capturer,
         } = ready;
         let (outcome, watches) = {
@@ -104,8 +92,10 @@ impl Session<'_> {
                 events,
                 capturer,
                 writes,
-                requests,
-                reports: reports(store, self.project, &inputs.pipeline, &self.tracked),
+                requests: store.requests(),
+                reports: LazyCell::new(Box::new(|| {
+                    reports(store, self.project, &inputs.pipeline, &self.tracked)
+                })),
                 named: BTreeSet::new(),
                 late: None,
                 watch: None,

@@ -85,7 +85,8 @@ pub fn written_stage(text: &str, origin: &str, name: &str) -> Result<Option<Stag
 
 fn parse_file(text: &str, file: File<'_>, sources: &dyn Sources) -> Result<Pipeline> {
     let (pipeline, placed) = parse_part(text, file, sources)?;
-    check::outputs(&pipeline.stages, &placed)?;
+    let stages: Vec<&Stage> = pipeline.stages.iter().collect();
+    check::outputs(&stages, &placed)?;
     check::cycles(&pipeline, &placed)?;
     Ok(pipeline)
 }

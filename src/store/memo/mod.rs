@@ -22,7 +22,7 @@ use super::durable;
 use crate::digest::{FileDigest, Format, Hex, Md5Hex, Sha256Hex};
 use record::{Record, key};
 use shard::{HEADER, Shard};
-use stat::tick;
+use stat::{Grain, tick};
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -177,18 +177,25 @@ impl Memo {
 
     /// Remembers hashes of files that we have just put in place ourselves.
     ///
-    /// Waits for the next tick of the kernel's clock, some milliseconds at most, if one of them is large
-    /// or if they are many. Else those that are too young are not remembered.
+    /// Where their times do not tell them from a later write yet, it waits for the next tick of the
+    /// kernel's clock, some milliseconds at most, if one of them is large or if they are many. Else those
+    /// that are too young are not remembered.
     pub fn put_own(&self, mut files: Vec<(Stat, Known)>) {
-        if !self.is_kept() {
+        let Some(dir) = self.dir.as_deref().filter(|_| !files.is_empty()) else {
             return;
-        }
+        };
+        let grain = Grain::of(durable::parent(dir));
+        let is_fine = |stat: &Stat| grain.is_some_and(|grain| grain.is_fine(stat));
+        let first = tick();
+        let is_told = |stat: &Stat, tick: i64| {
+            stat.is_past(tick) || is_fine(stat) && stat.is_between_ticks(first)
+        };
         let many = files.len() >= MANY;
         let is_waited_for = |tick: i64| {
             let worth_it = |stat: &Stat| many || stat.size >= WORTH_A_TICK;
             files
                 .iter()
-                .any(|(stat, _)| worth_it(stat) && !stat.is_past(tick))
+                .any(|(stat, _)| worth_it(stat) && !is_told(stat, tick))
         };
         for _ in 0..TICK_POLLS {
             if !is_waited_for(tick()) {
@@ -197,7 +204,7 @@ impl Memo {
             std::thread::sleep(TICK_POLL);
         }
         let tick = tick();
-        files.retain(|(stat, _)| stat.is_past(tick));
+        files.retain(|(stat, _)| is_told(stat, tick));
         self.put(files);
     }
 

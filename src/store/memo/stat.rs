@@ -4,6 +4,7 @@ use crate::capture::AsOf;
 use rustix::time::{ClockId, clock_gettime};
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::SystemTime;
 
 /// How much older than the moment of reading a file's times must be, in nanoseconds, for a later
@@ -79,6 +80,13 @@ impl Stat {
         !self.is_coarse() && self.newest() < tick
     }
 
+    /// Whether the kernel has stamped this file between two ticks of its clock (`tick` is the last one), as
+    /// Linux from 6.13 on does where a file was asked for its times before. Having been asked for this
+    /// stat, it gives the next write another time, too. Where file systems have that: [`Grain`].
+    pub(super) fn is_between_ticks(&self, tick: i64) -> bool {
+        !self.guarded && self.changed > tick
+    }
+
     fn newest(&self) -> i64 {
         self.mtime.max(self.changed)
     }
@@ -99,6 +107,41 @@ impl From<AsOf> for Stat {
             changed: seen.ctime,
             guarded: false,
         }
+    }
+}
+
+/// How a file system stamps its files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Grain {
+    device: u64,
+    /// One of those that Linux stamps between ticks, by its own clock: a server may have another one.
+    may_be_fine: bool,
+}
+
+impl Grain {
+    /// Looks at the file system of `folder`; `None` where that fails.
+    #[cfg(target_os = "linux")]
+    pub fn of(folder: &Path) -> Option<Self> {
+        const EXT4: u64 = 0xef53;
+        const XFS: u64 = 0x5846_5342;
+        const BTRFS: u64 = 0x9123_683e;
+        const TMPFS: u64 = 0x0102_1994;
+        let kind = rustix::fs::statfs(folder).ok()?.f_type as u64;
+        Some(Grain {
+            device: fs_err::metadata(folder).ok()?.dev(),
+            may_be_fine: [EXT4, XFS, BTRFS, TMPFS].contains(&(kind & 0xffff_ffff)),
+        })
+    }
+
+    /// Looks at the file system of `folder`: nothing is known of it here.
+    #[cfg(not(target_os = "linux"))]
+    pub fn of(_folder: &Path) -> Option<Self> {
+        None
+    }
+
+    /// Whether a file of this stat may be stamped between ticks.
+    pub fn is_fine(self, stat: &Stat) -> bool {
+        self.may_be_fine && self.device == stat.device
     }
 }
 
@@ -135,7 +178,6 @@ fn since_epoch(time: SystemTime) -> Option<i64> {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
-    use std::path::Path;
 
     fn stat(mtime: i64) -> Stat {
         Stat {

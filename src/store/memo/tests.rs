@@ -189,6 +189,24 @@ fn what_is_of_no_use_goes() {
 }
 
 #[test]
+fn a_write_right_after_our_own_is_seen() {
+    let (dir, memo) = memo();
+    let file = dir.path().join("model");
+    let look = || Stat::of(&fs_err::metadata(&file).unwrap());
+    for round in 0..100 {
+        fs_err::write(&file, vec![round; WORTH_A_TICK as usize]).unwrap();
+        let stat = look();
+        fs_err::rename(&file, dir.path().join("other")).unwrap();
+        fs_err::rename(dir.path().join("other"), &file).unwrap();
+        assert!(stat.is_same_file(&look()));
+        memo.put_own(vec![(look(), known("x"))]);
+        assert_eq!(memo.get(&look()), Some(known("x")));
+        fs_err::write(&file, vec![round + 1; WORTH_A_TICK as usize]).unwrap();
+        assert_eq!(memo.get(&look()), None);
+    }
+}
+
+#[test]
 fn remembers_a_large_file_that_we_wrote_ourselves() {
     let (dir, memo) = memo();
     let file = dir.path().join("model");
