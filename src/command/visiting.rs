@@ -36,7 +36,7 @@ pub struct Visiting {
     /// Do not run a stage because its data is missing, if nothing else changed
     #[arg(long)]
     allow_missing: bool,
-    /// Refuse to make missing data anew that is not in the cache: nothing is fetched from a remote yet
+    /// Fetch missing data from DVC's remote, which has to be a folder; what it lacks too is made anew
     #[arg(long)]
     pull: bool,
     /// When a stage fails, go on with those that do not depend on it

@@ -228,7 +228,7 @@ fn cannot_store(file: &Path, md5: &str) -> String {
 }
 
 /// Makes a file read-only for all. Some file systems (Samba) cannot, and DVC does not mind either.
-fn protect(path: &Path) -> io::Result<()> {
+pub(super) fn protect(path: &Path) -> io::Result<()> {
     match fs_err::set_permissions(path, Permissions::from_mode(OBJECT_MODE)) {
         Err(error)
             if matches!(

@@ -17,6 +17,7 @@ pub mod durable;
 pub mod dvc_config;
 pub mod dvc_format;
 pub mod dvc_ignore;
+pub mod fetch;
 pub mod filter;
 pub mod git_config;
 pub mod hash;

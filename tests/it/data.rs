@@ -87,6 +87,13 @@ fn what_is_missing_comes_from_the_cache() {
         "fatal: 'raw' of 'raw.dvc' is neither in the workspace nor in the cache\nhint: dvc pull raw.dvc",
     );
     assert_eq!(repo.read("raw.dvc"), before);
+    repo.write(
+        ".dvc/config.local",
+        "[core]\n    remote = near\n['remote \"near\"']\n    url = near\n",
+    );
+    repo.exp("run --pull")
+        .refused(128)
+        .says("fatal: 'raw' of 'raw.dvc' is neither in the workspace nor in the cache");
     // a stage that does not need it runs
     repo.write(
         "dvc.yaml",

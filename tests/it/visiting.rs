@@ -109,9 +109,9 @@ fn data_that_is_missing_can_be_allowed_or_waited_for() {
     ];
     assert_says(&repo, "run --dry --allow-missing", &skipped);
     let tip = repo.tip("first");
-    repo.exp("run --pull prep").refused(128).says(
-        "'data' of stage 'prep' is not in the cache, and '--pull' cannot fetch from a remote yet",
-    );
+    repo.exp("run --pull prep")
+        .refused(128)
+        .says("fatal: 'data' cannot be pulled: DVC's config has no default remote\nhint: dvc remote add --default <name> <folder>\n");
     assert!(!repo.exists("data"));
     repo.sh("rm raw.txt").success();
     let said = repo.exp("run --allow-missing train").success().text();
@@ -123,6 +123,51 @@ fn data_that_is_missing_can_be_allowed_or_waited_for() {
         .says("dependency 'data' of stage 'train' does not exist");
     repo.exp("run").refused(128).says("dependency 'raw.txt'");
     assert_eq!(repo.tip("first"), tip);
+}
+
+#[test]
+fn data_that_is_missing_comes_from_a_remote() {
+    let repo = three_stages();
+    let remote = "[core]\n    remote = near\n['remote \"near\"']\n    url = ../../near\n\
+         ['remote \"far\"']\n    url = s3://bucket/store\n";
+    repo.write(".dvc/config.local", remote);
+    repo.sh(
+        "mkdir ../near; cp -r .dvc/cache/files ../near/; rm -r data model.txt last.txt .dvc/cache/files",
+    )
+    .success();
+    let tip = repo.tip("first");
+    // Nothing is fetched where nothing shall be changed.
+    let checked_out = |stage: &str, why: &str| {
+        format!("Stage '{stage}' is cached - skipping run, checking out outputs: {why}")
+    };
+    let [data, model] = [
+        checked_out("prep", "data is missing"),
+        checked_out("train", "model.txt is missing"),
+    ];
+    let last = checked_out("last", "last.txt is missing");
+    let expected = [data.as_str(), model.as_str(), last.as_str()];
+    assert_says(&repo, "run --pull --dry", &expected);
+    assert!(!repo.exists(".dvc/cache/files"));
+    let run = repo.exp("run --pull").success();
+    assert_eq!(stages(&run.text()), expected.join("\n"));
+    run.says("Fetched 3 objects from remote 'near'")
+        .says("Fetched 1 object from remote 'near'");
+    assert_eq!(repo.read("data/y"), "y\n");
+    assert_eq!(repo.tip("first"), tip);
+    repo.check();
+
+    // what the remote lacks, too, is made anew, and one that is no folder is DVC's to ask
+    repo.sh("rm -r model.txt .dvc/cache/files ../near/files/md5/*; mkdir -p .dvc/cache/files")
+        .success();
+    repo.exp("run --pull train")
+        .success()
+        .says("Data of stage 'train' is in no cache and no remote: it is made anew");
+    assert!(repo.exists("model.txt"));
+    repo.sh("rm -r model.txt .dvc/cache/files").success();
+    repo.write(".dvc/config.local", remote.replace("= near", "= far"));
+    repo.exp("run --pull train")
+        .refused(128)
+        .says("remote 'far' is at 's3://bucket/store', and objects are fetched from folders only");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Stages that need not run because the cache has their outputs: `dvc.lock` or the run cache says which.
 
 use super::facts;
+use super::pull::Puller;
 use super::restore::Restorer;
 use crate::error::Result;
 use crate::event::{Event, Events};
@@ -21,6 +22,8 @@ pub struct Results<'a> {
     pub lockfiles: &'a Lockfiles,
     /// Whether the run cache counts.
     pub run_cache: bool,
+    /// Fetches what the cache lacks, if it shall be fetched.
+    pub puller: Option<&'a Puller<'a>>,
 }
 
 impl Results<'_> {
@@ -93,7 +96,8 @@ impl Results<'_> {
             let missing = self.cache.missing(hash.format, &hash.md5);
             // A damaged listing is as good as none.
             if !missing.is_ok_and(|missing| missing.is_empty()) {
-                return Ok(false);
+                let puller = self.puller;
+                return puller.map_or(Ok(false), |puller| puller.pull(outputs));
             }
         }
         Ok(true)

@@ -4,6 +4,7 @@
 
 use super::followed::{self, Followed};
 use super::inputs::Inputs;
+use super::pull::Puller;
 use crate::checkpoint::NoteOutput;
 use crate::digest::{Format, PathDigest};
 use crate::error::{Error, Result};
@@ -62,9 +63,14 @@ impl Data {
         inputs: &Inputs,
         files: &[&DataFile],
         stages: &[&Stage],
+        puller: Option<&Puller<'_>>,
     ) -> Result<Self> {
         let project = store.project()?;
         let mut data = Data::default();
+        let found = |out: &Output, hash: &LockedHash| match puller {
+            Some(puller) => puller.pull_one(out, hash),
+            None => Ok(cache.missing(hash.format, &hash.md5)?.is_empty()),
+        };
         let outs = files.iter().flat_map(|file| &file.stage.outs);
         let paths: Vec<PathBuf> = outs.map(|out| project.join(&out.path)).collect();
         cache.read_ahead(&paths);
@@ -96,7 +102,11 @@ impl Data {
                     continue;
                 }
                 let Some(digest) = digest else {
-                    data.absent(cache, file, &shown, out, recorded, is_needed)?;
+                    let there = match recorded.filter(|_| out.cache) {
+                        Some(hash) if found(out, hash)? => Some(hash),
+                        _ => None,
+                    };
+                    data.absent(file, &shown, out, there, is_needed)?;
                     continue;
                 };
                 if is_edited {
@@ -184,19 +194,17 @@ impl Data {
         });
     }
 
+    /// Takes what is not in the workspace; `there` is what the cache has in its place.
     fn absent(
         &mut self,
-        cache: &Cache,
         file: &DataFile,
         shown: &str,
         out: &Output,
-        recorded: Option<&LockedHash>,
+        there: Option<&LockedHash>,
         is_needed: bool,
     ) -> Result<()> {
         let path = &out.path;
-        if let Some(hash) = recorded.filter(|_| out.cache)
-            && cache.missing(hash.format, &hash.md5)?.is_empty()
-        {
+        if let Some(hash) = there {
             let note = NoteOutput {
                 md5: Some(hash.md5.clone()),
                 sha256: None,

@@ -4,6 +4,7 @@ use super::data::Data;
 use super::inputs::Inputs;
 use super::judge::{Course, Foreseen, Judge, Verdict, fed_by};
 use super::place::{Changes, Place};
+use super::pull::Puller;
 use super::{Options, facts, origin, written_paths};
 use crate::digest::Format;
 use crate::error::Result;
@@ -32,6 +33,8 @@ pub struct Dry<'a> {
     pub from: Option<&'a ResumePoint>,
     /// The baseline of the experiment that would grow.
     pub baseline: ObjectId,
+    /// Knows what could be fetched, if it shall be.
+    pub puller: Option<&'a Puller<'a>>,
 }
 
 impl Dry<'_> {
@@ -46,6 +49,7 @@ impl Dry<'_> {
             options: self.options,
             lockfiles: &lockfiles,
             format: self.format,
+            puller: self.puller,
         };
         let pipeline = &self.inputs.pipeline;
         let mut starting: Vec<&Stage> = Vec::new();
@@ -174,7 +178,9 @@ pub(crate) fn say_ahead(
     } else {
         &stages[..]
     };
-    Data::look(store, (&cache, format), &inputs, &as_now, readers)?.say(events);
+    let puller = options.pull.then(|| Puller::new(store, &cache, true));
+    let puller = puller.as_ref();
+    Data::look(store, (&cache, format), &inputs, &as_now, readers, puller)?.say(events);
     for data in put {
         events.emit(Event::DataChecked {
             file: paths::from(&inputs.pipeline.folder, data.path()),
@@ -197,6 +203,7 @@ pub(crate) fn say_ahead(
         options,
         from: Some(ahead.point),
         baseline: ahead.point.baseline,
+        puller,
     };
     dry.say(&stages, events)
 }

@@ -3,9 +3,10 @@
 use super::cached::{Restorable, Results};
 use super::inputs::Inputs;
 use super::place::Place;
+use super::pull::Puller;
 use super::{Options, facts, why};
 use crate::digest::Format;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::lockfile::{LockEntry, LockedHash, LockedPath, Lockfiles};
 use crate::ops::record::StageFacts;
 use crate::pipeline::{Stage, paths};
@@ -47,6 +48,8 @@ pub struct Judge<'a> {
     pub lockfiles: &'a Lockfiles,
     /// What new entries of `dvc.lock` are like.
     pub format: Format,
+    /// Fetches data that is missing, if it shall be.
+    pub puller: Option<&'a Puller<'a>>,
 }
 
 /// What outputs will hold that are not in place yet, by path.
@@ -86,7 +89,8 @@ impl Judge<'_> {
         Ok(Verdict { facts, why, course })
     }
 
-    /// Returns the outputs of other stages that this one reads, that are gone and that the cache has.
+    /// Returns the outputs of other stages that this one reads, that are gone and that the cache has, or
+    /// the remote where data is pulled.
     pub fn lost_dependencies(&self, stage: &Stage) -> Result<Vec<Restorable<'_>>> {
         let mut found = Vec::new();
         for dep in &stage.deps {
@@ -105,8 +109,14 @@ impl Judge<'_> {
                 }
             }
         }
-        found.retain(|(_, hash)| self.is_here(hash));
-        Ok(found)
+        let mut here = Vec::new();
+        for (output, hash) in found {
+            let is_pulled = || self.puller.map(|puller| puller.pull_one(output, &hash));
+            if self.is_here(&hash) || is_pulled().transpose()?.unwrap_or(false) {
+                here.push((output, hash));
+            }
+        }
+        Ok(here)
     }
 
     /// Returns the outputs of the stage that `dvc.lock` and the cache have.
@@ -163,6 +173,7 @@ impl Judge<'_> {
                 cache: self.place.cache,
                 lockfiles: self.lockfiles,
                 run_cache: self.options.run_cache,
+                puller: self.puller,
             };
             if let Some(outputs) = results.find(stage, facts, why)? {
                 return Ok(Some(Course::CheckOut(outputs)));
@@ -181,9 +192,6 @@ impl Judge<'_> {
                 }
             }
             return Ok(Some(Course::Pass));
-        }
-        if self.options.pull {
-            return Err(not_fetched(&self.inputs.pipeline.shown(stage), why));
         }
         Ok(None)
     }
@@ -230,6 +238,11 @@ impl Verdict<'_> {
         self.course != Course::Pass
     }
 
+    /// Whether the stage runs only because data is missing that it made, or read, once.
+    pub fn makes_lost_data(&self) -> bool {
+        self.course == Course::Run && !self.why.is_empty() && self.why.iter().all(is_lost)
+    }
+
     /// Whether something that the stage reads is not there.
     pub fn lacks_dependencies(&self) -> bool {
         !self.facts.entry.deps.iter().all(LockedPath::is_known)
@@ -254,18 +267,4 @@ fn is_lost(reason: &Reason) -> bool {
         Reason::Output(_, difference) => matches!(difference, Missing | NotCached),
         _ => false,
     }
-}
-
-fn not_fetched(stage: &str, why: &[Reason]) -> Error {
-    let paths = why.iter().filter_map(|reason| match reason {
-        Reason::Dependency(path, _) | Reason::Output(path, _) => Some(path.as_str()),
-        _ => None,
-    });
-    let paths: Vec<&str> = paths.collect();
-    Error::refused(format!(
-        "'{}' of stage '{}' is not in the cache, and '--pull' cannot fetch from a remote yet",
-        paths.join("', '"),
-        stage
-    ))
-    .hint(format!("dvc pull {stage}"))
 }

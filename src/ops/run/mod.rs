@@ -23,6 +23,7 @@ mod outcome;
 mod outside;
 mod place;
 mod prepare;
+mod pull;
 mod report;
 mod restore;
 mod session;
@@ -58,6 +59,7 @@ use inputs::Inputs;
 use judge::Judge;
 use origin::{Origin, Question};
 use place::Place;
+use pull::Puller;
 use restore::Restorer;
 use session::Session;
 use stages::Stages;
@@ -119,7 +121,9 @@ fn run_claimed(
         &stages[..]
     };
     let format = store.dvc_format(&cache)?;
-    let mut data = Data::look(store, (&cache, format), &inputs, &files, readers)?;
+    let puller = (options.pull).then(|| Puller::new(store, &cache, options.dry));
+    let puller = puller.as_ref();
+    let mut data = Data::look(store, (&cache, format), &inputs, &files, readers, puller)?;
     let reported = reported::in_workspace(&project, &inputs.pipeline);
     let outputs = written_by(store, &inputs, &reported);
     let mut scanner = Scanner::new(store, outputs.clone())?;
@@ -147,6 +151,7 @@ fn run_claimed(
             options,
             from: from.as_ref(),
             baseline,
+            puller,
         };
         dry.say(&stages, events)?;
         return Ok(Report::default());
@@ -221,6 +226,9 @@ fn run_claimed(
     let log = RunLog::new(store, &origin.experiment.id, &start, options.jobs > 1);
     events.emit(Event::RunStarts(start));
     let data_outs = std::mem::take(&mut data.outs);
+    if let Some(puller) = puller {
+        puller.say(events);
+    }
     data.carry_out(&cache, &project, events)?;
     let tracked = session::tracked(&scanner);
     let lock_files = inputs.pipeline.lock_files();
@@ -277,6 +285,7 @@ fn run_claimed(
         options,
         lockfiles: &lockfiles,
         format,
+        puller,
     };
     let stage_runs = Stages {
         store,

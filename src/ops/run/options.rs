@@ -29,7 +29,7 @@ pub struct Options {
     pub force_downstream: bool,
     /// `--allow-missing`: data that is missing is no reason to run.
     pub allow_missing: bool,
-    /// `--pull`: data that is missing is not made anew.
+    /// `--pull`: data that is missing is fetched.
     pub pull: bool,
     /// What a stage that fails means for the others.
     pub on_failure: OnFailure,

@@ -37,6 +37,7 @@ impl Stages<'_> {
         runner: &mut Runner<'_, Queue>,
     ) -> Result<Verdict<'s>> {
         let verdict = || self.judge.verdict(stage, forced.clone(), &Foreseen::new());
+        let puller = self.judge.puller;
         let mut found = verdict()?;
         if found.lacks_dependencies() {
             let lost = self.judge.lost_dependencies(stage)?;
@@ -50,6 +51,15 @@ impl Stages<'_> {
                     names.join("', '")
                 )));
                 found = verdict()?;
+            }
+        }
+        if let Some(puller) = puller {
+            puller.say(runner.events);
+            if found.makes_lost_data() {
+                runner.events.emit(Event::Status(format!(
+                    "Data of stage '{}' is in no cache and no remote: it is made anew",
+                    self.shown(stage)
+                )));
             }
         }
         let is_needed = matches!(found.course, Course::Run | Course::Verify(_));

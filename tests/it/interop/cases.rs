@@ -132,6 +132,32 @@ const MISSING: &[(&str, &str, &str)] = &[
     ("rm raw.txt", "--allow-missing", ""),
 ];
 
+/// Cases whose data is in a remote only, of DVC 3: 2.58 pulls for the run cache alone.
+const PULLED: &[(&str, &str, &str)] = &[
+    ("rm -r data model.txt .dvc/cache/files", "--pull", ""),
+    ("rm -r .dvc/cache/files", "--pull", ""),
+    (
+        "rm -r data last.txt .dvc/cache/files; sed -i 's/^lr.*/lr: 0.2/' params.yaml",
+        "--pull",
+        "train last",
+    ),
+    (
+        "rm -r data model.txt .dvc/cache/files; sed -i 's/^lr.*/lr: 0.3/' params.yaml",
+        "--pull",
+        "",
+    ),
+    (
+        "rm -r data model.txt .dvc/cache/files; sed -i 's/^lr.*/lr: 0.2/' params.yaml",
+        "--pull -s train",
+        "train",
+    ),
+    (
+        "rm -r data model.txt last.txt .dvc/cache/files near/files/md5/*",
+        "--pull",
+        "prep train last",
+    ),
+];
+
 fn project(format: &str) -> TestRepo {
     let repo = TestRepo::project();
     repo.git(&format!("config exp.dvcFormat {format}"))
@@ -199,6 +225,19 @@ fn dvc_3_runs_the_same_stages_again() {
     };
     compare(&program, "3", "files", CASES);
     compare(&program, "3", "files", MISSING);
+    // The remote has what the cache had.
+    let near = "cp -r .dvc/cache/files near/files; printf \"[core]\\n remote = near\\n\
+         ['remote \\\"near\\\"']\\n url = ../near\\n\" > .dvc/config.local";
+    let pulled: Vec<(String, &str, &str)> = (PULLED.iter())
+        .map(|(change, words, runs)| {
+            let change = format!("mkdir near; echo /near >> .git/info/exclude; {near}; {change}");
+            (change, *words, *runs)
+        })
+        .collect();
+    let pulled: Vec<_> = (pulled.iter())
+        .map(|(change, words, runs)| (change.as_str(), *words, *runs))
+        .collect();
+    compare(&program, "3", "files", &pulled);
 }
 
 #[test]

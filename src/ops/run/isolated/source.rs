@@ -44,6 +44,7 @@ impl Source {
             &inputs,
             &files,
             &stages,
+            None,
         )?;
         let written = written_paths(store, &project, &inputs);
         let mut scanner = Scanner::new(store, written.clone())?;
