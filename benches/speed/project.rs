@@ -22,7 +22,7 @@ pub fn dispatcher() -> PathBuf {
 
 fn install() -> PathBuf {
     let built = Path::new(env!("CARGO_BIN_EXE_git-exp"));
-    let folder = folder().join("speed-bin");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("speed-bin");
     std::fs::create_dir_all(&folder).unwrap();
     let commands = git_exp::command::ALL.iter();
     let names = commands.map(|entry| format!("git-exp-{}", entry.name));

@@ -7,6 +7,7 @@ use super::answer::{Signals, clear};
 use super::children::{Attended, End, adopt_orphans};
 use super::command;
 use super::interrupts::{FORWARD_AFTER, Press};
+use super::outside::LOOK_AGAIN;
 use super::relay::Streams;
 use super::stage::{Recorder, Runner, StageEnd, StageRun};
 use crate::capture::Capture;
@@ -42,6 +43,16 @@ struct AtWork<'r> {
     process: Attended,
     /// Why it is being killed: a record failed.
     stopped: Option<String>,
+}
+
+/// What to do about stages that run beside each other.
+pub enum Next {
+    /// This one has ended.
+    Ended(Box<EndedBeside>),
+    /// What is waited for beside them may be there.
+    Look,
+    /// None is at work.
+    Nothing,
 }
 
 /// A stage that has ended.
@@ -200,8 +211,8 @@ impl<R: Recorder> Runner<'_, R> {
         }
     }
 
-    /// Waits until a stage has ended; `None` if none is at work. Whatever fails but a stage is an error.
-    pub fn next_end(&mut self, group: &mut Group<'_>) -> Result<Option<EndedBeside>> {
+    /// Waits until a stage has ended, or, with `looks`, for a moment. Whatever fails but a stage is an error.
+    pub fn next_end(&mut self, group: &mut Group<'_>, looks: bool) -> Result<Next> {
         loop {
             let lost = self.take_reports();
             self.turn_down(group)?;
@@ -215,13 +226,13 @@ impl<R: Recorder> Runner<'_, R> {
             }
             self.hear(group);
             if let Some(ended) = self.look_for_end(group)? {
-                return Ok(Some(ended));
+                return Ok(Next::Ended(Box::new(ended)));
             }
             if group.is_empty() {
                 if let Some(signals) = group.signals.take() {
                     self.watch = Some(signals.watch);
                 }
-                return Ok(None);
+                return Ok(Next::Nothing);
             }
             if let Some((at, number)) = group.forward_at
                 && Instant::now() >= at
@@ -235,10 +246,15 @@ impl<R: Recorder> Runner<'_, R> {
             if let Some(signals) = &mut group.signals {
                 let processes: Vec<&Attended> =
                     group.at_work.iter().map(|it| &it.process).collect();
-                self.poll(signals, &processes, group.forward_at.map(|(at, _)| at))?;
+                let forward = group.forward_at.map(|(at, _)| at);
+                let look = looks.then(|| Instant::now() + LOOK_AGAIN);
+                self.poll(signals, &processes, forward.into_iter().chain(look).min())?;
                 if signals.is_due() {
                     self.writes.watch();
                 }
+            }
+            if looks {
+                return Ok(Next::Look);
             }
         }
     }

@@ -33,6 +33,6 @@ pub mod watch;
 pub mod written;
 
 pub use crate::capture::{Capture, CapturedFile, CapturedOutput};
-pub use beside::{Beside, EndedBeside, Group};
+pub use beside::{Beside, EndedBeside, Group, Next};
 pub use interrupts::Interrupts;
 pub use stage::{Recorder, Runner, StageEnd, StageRun};

@@ -224,6 +224,18 @@ impl<R: Recorder> Runner<'_, R> {
         }
     }
 
+    /// Waits for a moment, or until something has happened, while nothing of a stage is at work.
+    pub fn rest(&mut self) -> Result<()> {
+        self.take_reports();
+        self.interrupts.take();
+        let interrupts = self.interrupts.fd();
+        let mut fds = vec![PollFd::new(self.recorder.wake(), PollFlags::IN)];
+        fds.extend(interrupts.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
+        wait(&mut fds, Some(LOOK_AGAIN))?;
+        self.interrupts.take();
+        Ok(())
+    }
+
     /// Waits until something may have happened: to a process, to the workspace, to us.
     pub(super) fn poll(
         &self,
@@ -255,14 +267,18 @@ impl<R: Recorder> Runner<'_, R> {
             .then_some(Duration::from_millis(200));
         let asked = signals.asked.then_some(LOOK_AGAIN);
         let timeout = [polling, until, waiting, asked].into_iter().flatten().min();
-        let timespec = timeout.map(|timeout| Timespec {
-            tv_sec: timeout.as_secs() as i64,
-            tv_nsec: timeout.subsec_nanos().into(),
-        });
-        match rustix::event::poll(&mut fds, timespec.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-            Err(errno) => Err(errno).context(|| "cannot wait for the stage".to_owned()),
-        }
+        wait(&mut fds, timeout)
+    }
+}
+
+fn wait(fds: &mut [PollFd<'_>], timeout: Option<Duration>) -> Result<()> {
+    let timespec = timeout.map(|timeout| Timespec {
+        tv_sec: timeout.as_secs() as i64,
+        tv_nsec: timeout.subsec_nanos().into(),
+    });
+    match rustix::event::poll(fds, timespec.as_ref()) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(errno) => Err(errno).context(|| "cannot wait for the stage".to_owned()),
     }
 }
 

@@ -65,6 +65,28 @@ impl Cache {
         Ok(Some(PathDigest::File { digest, isexec }))
     }
 
+    /// Returns how many bytes [`Cache::digest`] would read; what cannot be looked at is told there.
+    pub fn unread(&self, path: &Path) -> u64 {
+        if !self.memo.is_kept() {
+            return 0;
+        }
+        let Ok(Some(stat)) = stat(path) else { return 0 };
+        if stat.is_file() {
+            let stat = Stat::of(&stat);
+            return match self.known(path, &stat) {
+                Some(_) => 0,
+                None => stat.size(),
+            };
+        }
+        let files = DvcIgnore::above(&self.project, path).and_then(|it| it.files_below(path));
+        let files = files.unwrap_or_default();
+        let mut unread: u64 = files.iter().map(|file| file.stat.size()).sum();
+        let stats = files.iter().map(|file| file.stat);
+        self.memo
+            .find(stats, |at, _| unread -= files[at].stat.size());
+        unread
+    }
+
     /// Hashes those of these files that are large and not known, side by side, before each is asked for.
     ///
     /// What may be written to this very moment is left out, and what fails is told to who asks for it.

@@ -760,3 +760,56 @@ fn a_record_that_fails_ends_all_if_that_is_wanted() {
         .says("error: 2 stages failed");
     assert!(!repo.beside_path("at/d").exists());
 }
+
+/// A dependency that takes seconds to hash and no room: all of it is one hole.
+fn large_dependency(repo: &TestRepo, stage: &str, bytes: u64) {
+    let file = std::fs::File::create(repo.root().join("large.bin")).unwrap();
+    file.set_len(bytes).unwrap();
+    let pipeline = repo.read("dvc.yaml");
+    let (this, large) = (format!("sh stage.sh {stage}\n    deps: ["), "large.bin, ");
+    assert!(pipeline.contains(&this));
+    let pipeline = pipeline.replace(&this, &format!("{this}{large}"));
+    repo.write("dvc.yaml", pipeline)
+        .write(".gitignore", "/*.txt\n/large.bin\n");
+    repo.git("commit -q -a -m 'reads a large file'").success();
+}
+
+#[test]
+fn others_start_while_a_large_file_is_read() {
+    let repo = project(&[("a", &[]), ("b", &[]), ("c", &["a"])]);
+    large_dependency(&repo, "a", 128 << 20);
+    // 'b' ends when 'a' has begun: neither waits for the other.
+    repo.stage_does("b", "await a.begun\n");
+    let looked = repo.exp("run -j 2 -n beside").success();
+    assert_eq!(looked.started(), ["b", "a", "c"]);
+    assert_eq!(repo.locked(), ["a", "b", "c"]);
+    let again = repo.exp("run -j 2").success();
+    assert!(again.started().is_empty(), "{}", again.text());
+    repo.check();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn ctrl_c_is_heard_while_a_large_file_is_read() {
+    for jobs in ["", " -j 2"] {
+        let repo = project(&[("a", &[]), ("b", &["a"])]);
+        // Nobody waits until it is read.
+        large_dependency(&repo, "b", 64 << 30);
+        let mut running = repo.start_exp(&format!("run{jobs} -n cut"));
+        let reads = || {
+            let (runner, _) = repo.processes()?;
+            let tasks = format!("/proc/{}/task", runner.as_raw_nonzero());
+            let mut tasks = std::fs::read_dir(tasks).ok()?.flatten();
+            let is_reader = |name: String| name.trim_end() == "reader";
+            tasks
+                .any(|task| std::fs::read_to_string(task.path().join("comm")).is_ok_and(is_reader))
+                .then_some(())
+        };
+        wait_for("a thread that reads", reads);
+        let (code, said) = running.signal(Signal::INT).end();
+        assert_eq!(code, 130, "{said}");
+        assert!(!said.contains("Running stage 'b'"), "{said}");
+        assert_eq!(repo.locked(), ["a"]);
+        repo.check();
+    }
+}

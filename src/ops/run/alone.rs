@@ -73,6 +73,9 @@ impl Stages<'_> {
         runner: &mut Runner<'_, Queue>,
         classify: &dyn Fn(&Path) -> WrittenFile,
     ) -> Result<Visit> {
+        if self.read_alone(stage, runner)? {
+            return Ok(Visit::Ended(StageEnd::Interrupted));
+        }
         let verdict = self.verdict(stage, forced, runner)?;
         // What it reads is in place now, and nothing of ours writes there any more.
         for writer in awaited.extract_if(.., |writer| reads(stage, writer)) {

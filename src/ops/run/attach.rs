@@ -17,7 +17,7 @@ use crate::ops::claim::{claim_orphan, numbers};
 use crate::ops::record::{Backlog, Queue, Recording};
 use crate::pipeline::Stage;
 use crate::runner::children::Attended;
-use crate::runner::{Group, Runner, StageEnd, StageRun};
+use crate::runner::{Group, Next, Runner, StageEnd, StageRun};
 use crate::store::Store;
 use crate::store::cache::Cache;
 use crate::store::capture_dir::CaptureDir;
@@ -138,7 +138,7 @@ fn attend_all(
         for (key, (run, process)) in runs.into_iter().enumerate() {
             runner.join(&mut group, key, run, process)?;
         }
-        while runner.next_end(&mut group)?.is_some() {}
+        while let Next::Ended(_) = runner.next_end(&mut group, false)? {}
         Ok(())
     };
     match attend() {

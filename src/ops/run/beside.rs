@@ -6,6 +6,7 @@
 use super::Failure;
 use super::outcome::Outcome;
 use super::prepare::{Prepared, stage_run, without_command};
+use super::reading::Reading;
 use super::stages::{Stages, reads};
 use super::tally::Tally;
 use crate::error::Result;
@@ -13,8 +14,8 @@ use crate::event::Event;
 use crate::ops::record::{Place, Queue};
 use crate::pipeline::{Output, Stage};
 use crate::runner::stage::WrittenFile;
-use crate::runner::{Beside, EndedBeside, Group, Runner, StageEnd, StageRun};
-use std::collections::BTreeMap;
+use crate::runner::{Beside, EndedBeside, Group, Next, Runner, StageEnd, StageRun};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -27,6 +28,10 @@ struct Visits<'v, 's> {
     /// Outputs of all of them: each is captured as one of its own stage, when that is over.
     claimed: &'v [Output],
     classify: &'v dyn Fn(&Path) -> WrittenFile,
+    /// What is hashed for those that read.
+    readings: BTreeMap<usize, Reading>,
+    /// Those for which that is over, or was not worth it.
+    read: BTreeSet<usize>,
     /// How those ended that did not end well.
     bad: BTreeMap<usize, Outcome>,
 }
@@ -34,6 +39,8 @@ struct Visits<'v, 's> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
     Waits,
+    /// What it reads is being hashed.
+    Reads,
     AtWork,
     Passed,
     Ran,
@@ -44,12 +51,19 @@ enum Progress {
 impl<'s> Visits<'_, 's> {
     /// Returns the first stage that waits for none.
     fn next(&self) -> Option<usize> {
-        let is_over =
-            |key: &usize| !matches!(self.progress[*key], Progress::Waits | Progress::AtWork);
+        use Progress::{AtWork, Reads, Waits};
+        let is_over = |key: &usize| !matches!(self.progress[*key], Waits | Reads | AtWork);
         let mut keys = 0..self.span.len();
         keys.find(|&key| {
             self.progress[key] == Progress::Waits && self.waits_for[key].iter().all(is_over)
         })
+    }
+
+    /// Lets those wait for their turn again for which everything is hashed.
+    fn take_read(&mut self) {
+        for (key, _) in self.readings.extract_if(.., |_, reading| reading.is_over()) {
+            self.progress[key] = Progress::Waits;
+        }
     }
 
     fn that(&self, progress: Progress) -> Vec<&'s Stage> {
@@ -78,14 +92,23 @@ impl Stages<'_> {
             progress: vec![Progress::Waits; span.len()],
             claimed: &claimed,
             classify,
+            readings: BTreeMap::new(),
+            read: BTreeSet::new(),
             bad: BTreeMap::new(),
         };
         let mut group = Group::default();
         loop {
-            self.start_all(&mut visits, &mut group, tally, awaited, runner);
-            match runner.next_end(&mut group) {
-                Ok(Some(ended)) => self.end(&mut visits, &group, ended, tally, runner),
-                Ok(None) => break,
+            let goes_on = self.start_all(&mut visits, &mut group, tally, awaited, runner);
+            let reads = goes_on && !visits.readings.is_empty();
+            let next = runner.next_end(&mut group, reads);
+            let rested = match next {
+                Ok(Next::Nothing) if reads => runner.rest().map(|()| Next::Look),
+                next => next,
+            };
+            match rested {
+                Ok(Next::Ended(ended)) => self.end(&mut visits, &group, *ended, tally, runner),
+                Ok(Next::Look) => {}
+                Ok(Next::Nothing) => break,
                 Err(error) => {
                     let failure = Some(Failure::of(&error));
                     let complete = false;
@@ -108,7 +131,7 @@ impl Stages<'_> {
         tally.take(bad, runner.interrupts.signal())
     }
 
-    /// Starts what can be started now.
+    /// Starts what can be started now. Returns whether more may be started later.
     fn start_all<'v, 's>(
         &'v self,
         visits: &mut Visits<'v, 's>,
@@ -116,15 +139,19 @@ impl Stages<'_> {
         tally: &Tally<'s>,
         awaited: &mut Vec<&'s Stage>,
         runner: &mut Runner<'_, Queue>,
-    ) where
+    ) -> bool
+    where
         's: 'v,
     {
         while group.len() < self.options().jobs {
             runner.hear(group);
             if runner.interrupts.signal().is_some() || tally.stops() && !visits.bad.is_empty() {
-                return;
+                return false;
             }
-            let Some(key) = visits.next() else { return };
+            visits.take_read();
+            let Some(key) = visits.next() else {
+                return true;
+            };
             visits.progress[key] = Progress::AtWork;
             let failed = visits.that(Progress::Failed);
             if let Some(cause) = tally.leaves_out(visits.span[key], &failed) {
@@ -134,6 +161,14 @@ impl Stages<'_> {
                 continue;
             }
             let ran = [&tally.ran[..], &visits.that(Progress::Ran)].concat();
+            if visits.read.insert(key) {
+                self.wait_for_record(visits.span[key], &ran, runner.recorder);
+                if let Some(reading) = self.begin_reading(visits.span[key]) {
+                    visits.progress[key] = Progress::Reads;
+                    visits.readings.insert(key, reading);
+                    continue;
+                }
+            }
             match self.start(visits, group, key, &ran, awaited, runner) {
                 Ok(None) => {}
                 Ok(Some(ended)) => self.end(visits, group, ended, tally, runner),
@@ -145,6 +180,7 @@ impl Stages<'_> {
                 }
             }
         }
+        true
     }
 
     /// Starts one stage, or does what there is to do in place of that.
@@ -161,7 +197,6 @@ impl Stages<'_> {
         's: 'v,
     {
         let (stage, place) = (visits.span[key], visits.places[key]);
-        self.wait_for_record(stage, ran, runner.recorder);
         self.check_copies(stage, ran)?;
         let verdict = self.verdict(stage, self.forced(stage, ran), runner)?;
         // They are told with the first stage of the pipeline that reads them, whichever starts first.

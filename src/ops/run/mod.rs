@@ -24,6 +24,7 @@ mod outside;
 mod place;
 mod prepare;
 mod pull;
+mod reading;
 mod report;
 mod restore;
 mod session;
