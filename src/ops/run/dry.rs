@@ -178,7 +178,7 @@ pub(crate) fn say_ahead(
     } else {
         &stages[..]
     };
-    let puller = options.pull.then(|| Puller::new(store, &cache, true));
+    let puller = options.pull.then(|| Puller::dry(store, &cache));
     let puller = puller.as_ref();
     Data::look(store, (&cache, format), &inputs, &as_now, readers, puller)?.say(events);
     for data in put {

@@ -122,7 +122,11 @@ fn run_claimed(
         &stages[..]
     };
     let format = store.dvc_format(&cache)?;
-    let puller = (options.pull).then(|| Puller::new(store, &cache, options.dry));
+    let puller = match options.pull {
+        true if options.dry => Some(Puller::dry(store, &cache)),
+        true => Some(Puller::new(store, &cache)),
+        false => None,
+    };
     let puller = puller.as_ref();
     let mut data = Data::look(store, (&cache, format), &inputs, &files, readers, puller)?;
     let reported = reported::in_workspace(&project, &inputs.pipeline);
