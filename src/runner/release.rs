@@ -16,7 +16,7 @@ pub fn release(store: &Store) {
             .stderr(Stdio::null());
         if let Ok(mut child) = holder.spawn() {
             // A run lives on, and would have it among its dead children.
-            std::thread::spawn(move || child.wait());
+            let _stays_dead = std::thread::Builder::new().spawn(move || child.wait());
         }
     }
     store.remember_placed();

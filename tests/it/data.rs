@@ -1,4 +1,4 @@
-//! Data that `dvc add` tracks: recorded when it changed, restored when it is missing, never fetched.
+//! Data that `dvc add` tracks: recorded when it changed, restored when it is missing, fetched with --pull only.
 
 use crate::support::TestRepo;
 
@@ -66,6 +66,11 @@ fn what_is_missing_comes_from_the_cache() {
     let repo = project();
     repo.exp("run -n first").success();
     repo.sh("rm -r raw one.csv").success();
+    // what comes back before the stages is no reason to run one
+    repo.exp("run --dry")
+        .success()
+        .prints("Stage 'count' didn't change, skipping");
+    assert!(!repo.exists("raw"));
     repo.exp("run")
         .success()
         .says("'one.csv' was missing and is restored from the cache")
@@ -100,6 +105,42 @@ fn what_is_missing_comes_from_the_cache() {
         "stages:\n  other: {cmd: echo x > x, outs: [x]}\n",
     );
     repo.exp("run").success().prints("Running stage 'other'");
+    repo.check();
+}
+
+#[test]
+fn what_is_missing_comes_from_a_remote() {
+    let repo = project();
+    repo.write(
+        "dvc.yaml",
+        "stages:\n  count: {cmd: cat raw/a one.csv > all.txt, deps: [raw/a, one.csv], outs: [all.txt]}\n",
+    );
+    repo.write(
+        ".dvc/config.local",
+        "[core]\n    remote = near\n['remote \"near\"']\n    url = ../../near\n",
+    );
+    repo.exp("run -n first").success();
+    let tip = repo.tip("first");
+    repo.sh("mkdir ../near; mv .dvc/cache/files ../near/; rm -r raw one.csv all.txt")
+        .success();
+    repo.exp("run").refused(128).says("hint: dvc pull");
+    repo.exp("run --temp --pull -n aside")
+        .success()
+        .says("Fetched 4 objects from remote 'near'")
+        .prints("Stage 'count' is cached");
+    assert!(!repo.exists("raw"));
+    repo.sh("rm -r .dvc/cache/files").success();
+    repo.exp("run --pull")
+        .success()
+        .says("'raw' was missing and is restored from the cache")
+        .prints("Stage 'count' is cached");
+    assert_eq!(repo.read("all.txt"), "a\n1\n");
+    assert_eq!(repo.tip("first"), tip);
+    // a part of what comes back is foreseen, too
+    repo.sh("rm -r raw").success();
+    repo.exp("run --dry")
+        .success()
+        .prints("Stage 'count' didn't change, skipping");
     repo.check();
 }
 

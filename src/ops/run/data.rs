@@ -1,15 +1,18 @@
 //! What `.dvc` files track, before the stages that read it: as DVC's experiments do, what was changed is
-//! recorded, and what is missing comes from the cache. Imports of paths follow them unless they are
-//! frozen; nothing else is fetched.
+//! recorded, and what is missing comes from the cache, or with `--pull` from the remote. Imports of paths
+//! follow them unless they are frozen; other sources are not asked.
 
 use super::followed::{self, Followed};
 use super::inputs::Inputs;
+use super::judge::Foreseen;
 use super::pull::Puller;
+use super::{facts, place};
 use crate::checkpoint::NoteOutput;
 use crate::digest::{Format, PathDigest};
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
 use crate::lockfile::LockedHash;
+use crate::pipeline::paths::is_within;
 use crate::pipeline::{DataFile, Output, Stage, paths, reads};
 use crate::store::Store;
 use crate::store::cache::Cache;
@@ -255,6 +258,39 @@ impl Data {
         }
         self.say(events);
         Ok(())
+    }
+
+    /// Returns what `stages` read of what is not in the workspace yet, by path.
+    pub fn foreseen<'s>(
+        &self,
+        cache: &Cache,
+        format: Format,
+        stages: &[&'s Stage],
+    ) -> Result<Foreseen<'s>> {
+        let mut foreseen = Foreseen::new();
+        for dep in stages.iter().flat_map(|stage| &stage.deps) {
+            let mut restores = self.restores.iter();
+            let mut imports = self.imports.iter();
+            let found = if let Some(it) = restores.find(|it| is_within(dep, &it.path)) {
+                if *dep == it.path {
+                    foreseen.insert(dep, it.hash.clone());
+                    continue;
+                }
+                let whole = cache.digest_stored(it.hash.format, &it.hash.md5)?;
+                whole.and_then(|whole| place::part(whole, &dep[it.path.len() + 1..]))
+            } else if let Some(it) = imports.find(|it| is_within(dep, &it.to)) {
+                match *dep == it.to {
+                    true => Some(it.digest.clone()),
+                    false => place::part(it.digest.clone(), &dep[it.to.len() + 1..]),
+                }
+            } else {
+                None
+            };
+            if let Some(digest) = found {
+                foreseen.insert(dep, facts::locked(&digest, None, format));
+            }
+        }
+        Ok(foreseen)
     }
 
     /// Fills the cache only.

@@ -41,7 +41,13 @@ impl Dry<'_> {
     /// Says of each of `stages` whether it would run.
     ///
     /// Behind a stage that would run, a stage may have to run too: that depends on what the first one writes.
-    pub fn say(&self, stages: &[&Stage], events: &mut dyn Events) -> Result<()> {
+    /// `foreseen` is what will be in place before the first stage.
+    pub fn say(
+        &self,
+        stages: &[&Stage],
+        foreseen: Foreseen<'_>,
+        events: &mut dyn Events,
+    ) -> Result<()> {
         let lockfiles = self.lockfiles()?;
         let judge = Judge {
             place: self.place,
@@ -53,7 +59,7 @@ impl Dry<'_> {
         };
         let pipeline = &self.inputs.pipeline;
         let mut starting: Vec<&Stage> = Vec::new();
-        let mut foreseen = Foreseen::new();
+        let mut foreseen = foreseen;
         for stage in stages {
             let lost = judge.lost_dependencies(stage)?.into_iter();
             foreseen.extend(lost.map(|(output, hash)| (output.path.as_str(), hash)));
@@ -180,7 +186,9 @@ pub(crate) fn say_ahead(
     };
     let puller = options.pull.then(|| Puller::dry(store, &cache));
     let puller = puller.as_ref();
-    Data::look(store, (&cache, format), &inputs, &as_now, readers, puller)?.say(events);
+    let data = Data::look(store, (&cache, format), &inputs, &as_now, readers, puller)?;
+    let foreseen = data.foreseen(&cache, format, &stages)?;
+    data.say(events);
     for data in put {
         events.emit(Event::DataChecked {
             file: paths::from(&inputs.pipeline.folder, data.path()),
@@ -205,7 +213,7 @@ pub(crate) fn say_ahead(
         baseline: ahead.point.baseline,
         puller,
     };
-    dry.say(&stages, events)
+    dry.say(&stages, foreseen, events)
 }
 
 fn say_commands(stage: &Stage, events: &mut dyn Events) {

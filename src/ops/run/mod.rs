@@ -122,11 +122,7 @@ fn run_claimed(
         &stages[..]
     };
     let format = store.dvc_format(&cache)?;
-    let puller = match options.pull {
-        true if options.dry => Some(Puller::dry(store, &cache)),
-        true => Some(Puller::new(store, &cache)),
-        false => None,
-    };
+    let puller = Puller::asked_for(options, store, &cache);
     let puller = puller.as_ref();
     let mut data = Data::look(store, (&cache, format), &inputs, &files, readers, puller)?;
     let reported = reported::in_workspace(&project, &inputs.pipeline);
@@ -148,6 +144,7 @@ fn run_claimed(
         options.allow_missing,
     )?;
     if options.dry {
+        let foreseen = data.foreseen(&cache, format, &stages)?;
         data.say(events);
         let dry = Dry {
             place,
@@ -158,7 +155,7 @@ fn run_claimed(
             baseline,
             puller,
         };
-        dry.say(&stages, events)?;
+        dry.say(&stages, foreseen, events)?;
         return Ok(Report::default());
     }
 

@@ -188,7 +188,7 @@ impl Place<'_> {
 }
 
 /// Returns what is at a path in a folder, if it is one.
-fn part(whole: PathDigest, path: &str) -> Option<PathDigest> {
+pub(super) fn part(whole: PathDigest, path: &str) -> Option<PathDigest> {
     let PathDigest::Dir(DirDigest { mut files }) = whole else {
         return None;
     };

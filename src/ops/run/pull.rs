@@ -1,5 +1,6 @@
 //! `--pull`: objects that neither the workspace nor the cache has come from a remote.
 
+use super::Options;
 use super::cached::Restorable;
 use crate::digest::Format;
 use crate::error::{Context, Result};
@@ -35,12 +36,12 @@ impl<'a> Puller<'a> {
         }
     }
 
-    /// Makes one for a run.
-    pub fn new(store: &'a Store, cache: &'a Cache) -> Self {
-        Puller {
-            fetch: Some(Cache::fetch),
+    /// Makes the one of a run; `None` where nothing shall be pulled.
+    pub fn asked_for(options: &Options, store: &'a Store, cache: &'a Cache) -> Option<Self> {
+        options.pull.then(|| Puller {
+            fetch: (!options.dry).then_some(Cache::fetch as Fetch),
             ..Puller::dry(store, cache)
-        }
+        })
     }
 
     /// Fetches what the cache lacks of these outputs. Returns whether it has all of them then.

@@ -6,6 +6,7 @@ use crate::id::ObjectId;
 use crate::ops::resume::point_of;
 use crate::ops::run::data::Data;
 use crate::ops::run::inputs::Inputs;
+use crate::ops::run::pull::Puller;
 use crate::ops::run::{Options, code, written_paths};
 use crate::store::Store;
 use crate::store::copy_tree::copy_tree;
@@ -38,14 +39,18 @@ impl Source {
         let stages = inputs.pipeline.select(&options.targets, options.reach)?;
         let cache = store.cache()?;
         let files = inputs.pipeline.data_for(&stages, &options.targets);
+        let puller = Puller::asked_for(options, store, &cache);
         let mut data = Data::look(
             store,
             (&cache, store.dvc_format(&cache)?),
             &inputs,
             &files,
             &stages,
-            None,
+            puller.as_ref(),
         )?;
+        if let Some(puller) = &puller {
+            puller.say(events);
+        }
         let written = written_paths(store, &project, &inputs);
         let mut scanner = Scanner::new(store, written.clone())?;
         let outs = inputs.pipeline.stages.iter().flat_map(|stage| &stage.outs);
