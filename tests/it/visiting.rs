@@ -126,6 +126,25 @@ fn data_that_is_missing_can_be_allowed_or_waited_for() {
 }
 
 #[test]
+fn what_dvc_lock_said_comes_back_where_nothing_runs() {
+    let repo = three_stages();
+    let lock = repo.read("dvc.lock");
+    let tip = repo.tip("first");
+    let (without_last, _) = lock.split_once("  last:\n").unwrap();
+    for damage in ["", without_last] {
+        repo.write("dvc.lock", damage);
+        if damage.is_empty() {
+            repo.sh("rm dvc.lock").success();
+        }
+        let run = repo.exp("run").success();
+        assert!(!run.text().contains("Running stage"), "{}", run.text());
+        assert_eq!(repo.read("dvc.lock"), lock);
+        assert_eq!(repo.tip("first"), tip);
+    }
+    repo.check();
+}
+
+#[test]
 fn data_that_is_missing_comes_from_a_remote() {
     let repo = three_stages();
     let remote = "[core]\n    remote = near\n['remote \"near\"']\n    url = ../../near\n\

@@ -162,6 +162,8 @@ pub struct Recording {
     pub(super) unsynced: Vec<ObjectId>,
     /// The workspace's `dvc.lock` is somebody else's by now.
     pub(super) leaves_lockfile: bool,
+    /// The workspace's `dvc.lock` is not what the run goes on from: it was edited, or removed.
+    pub(super) restores_lockfiles: bool,
 }
 
 impl Recording {
@@ -220,6 +222,7 @@ impl Recording {
             plan_due: false,
             unsynced: Vec::new(),
             leaves_lockfile: false,
+            restores_lockfiles: false,
         })
     }
 
@@ -288,6 +291,13 @@ impl Recording {
     pub fn resuming(mut self, tree: Option<ObjectId>) -> Self {
         self.committed_tree = tree;
         self.tip = tree.map(|_| self.experiment.parent);
+        self
+    }
+
+    /// Whether the workspace's `dvc.lock` differs from what the run goes on from: no stage need run that
+    /// writes it anew.
+    pub fn restoring_lockfiles(mut self, restores: bool) -> Self {
+        self.restores_lockfiles = restores;
         self
     }
 
@@ -419,6 +429,11 @@ impl Recording {
         if commit && self.committed_tree != Some(self.tree) {
             let saved = self.commit(batch, events)?;
             events(saved);
+        }
+        if commit && self.restores_lockfiles {
+            for (path, text) in self.lockfiles.texts() {
+                self.write_lockfile(&path, &text, events)?;
+            }
         }
         let Some(tip) = self.tip else { return Ok(()) };
         // A note that we cannot read, or that DVC's checkpoint never had, is better left alone.

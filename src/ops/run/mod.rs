@@ -279,7 +279,8 @@ fn run_claimed(
     .with_reported(reported)
     .with_data(data_outs)
     .with_stages(stages.iter().map(|stage| stage.address()).collect())
-    .resuming(origin.resumed_tree(store)?);
+    .resuming(origin.resumed_tree(store)?)
+    .restoring_lockfiles(!lockfiles.is_same(&inputs.lockfiles));
     let ready = session.ready(recording, record_process(store, &origin))?;
     let judge = Judge {
         place,
