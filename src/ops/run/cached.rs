@@ -73,6 +73,8 @@ impl Results<'_> {
         let Some(old) = self.lockfiles.entry(stage) else {
             return Ok(None);
         };
+        // What git keeps is in the cache for the run cache only, which does not stand in for a frozen stage.
+        let is_kept = |output: &Output| output.cache || stage.is_repeatable() && !stage.frozen;
         let mut found = Vec::new();
         for reason in why {
             let Reason::Output(written, _) = reason else {
@@ -82,7 +84,7 @@ impl Results<'_> {
             let output = outs.find(|out| stage.written(&out.path) == written);
             let hash = old.out(written).and_then(|out| out.hash.clone());
             match (output, hash) {
-                (Some(output), Some(hash)) if output.cache || stage.is_repeatable() => {
+                (Some(output), Some(hash)) if is_kept(output) => {
                     found.push((output, hash));
                 }
                 _ => return Ok(None),

@@ -116,6 +116,16 @@ const CASES: &[(&str, &str, &str)] = &[
         "",
     ),
     (
+        "sed -i 's/  train:/  train:\\n    frozen: true/' dvc.yaml; echo '{}' > m.json",
+        "",
+        "",
+    ),
+    (
+        "sed -i 's/  train:/  train:\\n    frozen: true/' dvc.yaml; echo '{}' > m.json; rm model.txt",
+        "",
+        "",
+    ),
+    (
         "sed -i 's/  train:/  train:\\n    frozen: true/; s/sh train/sh  train/' dvc.yaml; rm model.txt",
         "",
         "",
