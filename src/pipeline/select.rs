@@ -94,7 +94,14 @@ impl Pipeline {
         Ok(chosen.map(|stage| &self.stages[stage]).collect())
     }
 
-    /// Returns the `.dvc` files that a run of `stages` looks at: those they read and those that targets
+    /// Returns the `.dvc` files that a run of `stages` looks at, as DVC's experiments do: those that they
+    /// read, or that what the targets depend on reads, and those that targets name; all without targets.
+    pub fn data_of_run(&self, stages: &[&Stage], targets: &[String]) -> Result<Vec<&DataFile>> {
+        let above = self.select(targets, Reach::Upstream)?;
+        Ok(self.data_for(&[stages, &above[..]].concat(), targets))
+    }
+
+    /// Returns the `.dvc` files that concern `stages`: those they read and those that targets
     /// name, all without targets, as in DVC's experiments.
     pub fn data_for(&self, stages: &[&Stage], targets: &[String]) -> Vec<&DataFile> {
         let is_looked_at = |data: &&DataFile| {

@@ -62,6 +62,27 @@ fn what_was_changed_is_recorded_before_the_stages() {
 }
 
 #[test]
+fn what_is_read_above_a_single_stage_is_recorded_too() {
+    let repo = project();
+    let pipeline =
+        format!("{PIPELINE}  last: {{cmd: cp all.txt last, deps: [all.txt], outs: [last]}}\n");
+    repo.write("dvc.yaml", pipeline);
+    repo.exp("run -n first").success();
+    repo.write("one.csv", "2\n");
+    // as in DVC: it is what the next run of 'count' reads
+    repo.exp("run -s last")
+        .success()
+        .prints("'one.csv.dvc' changed, recording what it tracks")
+        .prints("Stage 'last' didn't change, skipping");
+    assert!(
+        repo.read("one.csv.dvc")
+            .contains("26ab0db90d72e28ad0ba1e22ee510510")
+    );
+    assert_eq!(repo.read("all.txt"), "a\nb\n1\n");
+    repo.check();
+}
+
+#[test]
 fn what_is_missing_comes_from_the_cache() {
     let repo = project();
     repo.exp("run -n first").success();

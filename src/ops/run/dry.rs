@@ -171,7 +171,7 @@ pub(crate) fn say_ahead(
     };
     let inputs = Inputs::of_place(place, ahead.pipeline, ahead.edits)?;
     let stages = inputs.pipeline.select(&options.targets, options.reach)?;
-    let files = inputs.pipeline.data_for(&stages, &options.targets);
+    let files = inputs.pipeline.data_of_run(&stages, &options.targets)?;
     let format = store.dvc_format(&cache)?;
     // what is put there is what its '.dvc' file says
     let is_as_now = |data: &&DataFile| {

@@ -106,7 +106,7 @@ fn run_claimed(
     // Given back with the process, which ends soon: taking so many small pieces apart takes its time.
     let inputs = ManuallyDrop::new(Inputs::read(store, options)?);
     let stages = inputs.pipeline.select(&options.targets, options.reach)?;
-    let files = inputs.pipeline.data_for(&stages, &options.targets);
+    let files = inputs.pipeline.data_of_run(&stages, &options.targets)?;
     if stages.is_empty() && files.is_empty() {
         events.emit(Event::Status("there are no stages to run".to_owned()));
         if !options.dry {

@@ -38,7 +38,7 @@ impl Source {
         let inputs = Inputs::read(store, options)?;
         let stages = inputs.pipeline.select(&options.targets, options.reach)?;
         let cache = store.cache()?;
-        let files = inputs.pipeline.data_for(&stages, &options.targets);
+        let files = inputs.pipeline.data_of_run(&stages, &options.targets)?;
         let puller = Puller::asked_for(options, store, &cache);
         let mut data = Data::look(
             store,
