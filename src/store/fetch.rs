@@ -65,14 +65,14 @@ impl Store {
                 .hint("dvc remote add --default <name> <folder>"));
         };
         let Some(place) = config.place_of_remote(name)? else {
-            return Err(Error::refused(format!(
-                "DVC's config has no remote '{name}'"
-            )));
+            let unknown = Error::refused(format!("DVC's config has no remote '{name}'"));
+            return Err(unknown.hint("dvc remote list"));
         };
         if is_url(&place) {
             return Err(Error::refused(format!(
                 "remote '{name}' is at '{place}', and objects are fetched from folders only"
-            )));
+            ))
+            .hint("dvc pull"));
         }
         Ok(RemoteFolder {
             name: name.to_owned(),

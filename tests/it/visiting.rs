@@ -186,7 +186,7 @@ fn data_that_is_missing_comes_from_a_remote() {
     repo.write(".dvc/config.local", remote.replace("= near", "= far"));
     repo.exp("run --pull train")
         .refused(128)
-        .says("remote 'far' is at 's3://bucket/store', and objects are fetched from folders only");
+        .says("remote 'far' is at 's3://bucket/store', and objects are fetched from folders only\nhint: dvc pull\n");
 }
 
 #[test]
