@@ -383,7 +383,7 @@ fn stages_that_had_ended_are_not_lost() {
     - three.json:
         cache: false
   last:
-    cmd: test -e ../go || kill -9 $PPID; touch last.txt
+    cmd: test -e ../go || kill -9 $PPID $$; touch last.txt
     deps:
     - three.json
     outs:
