@@ -46,6 +46,16 @@ fn what_was_seen_before_is_not_run_again() {
             "Stage 'last' is cached - skipping run, checking out outputs: model.txt changed",
         ],
     );
+    // What an earlier run stands in for counts as one that ran, as in DVC.
+    assert_says(
+        &repo,
+        "run --dry --force-downstream -S lr=0.1",
+        &[
+            "Stage 'prep' didn't change, skipping",
+            "Stage 'train' is cached - skipping run, checking out outputs: params.yaml: lr 0.2 → 0.1",
+            "Running stage 'last': 'train' ran",
+        ],
+    );
     assert!(!repo.exists("m.json"));
     assert_says(
         &repo,

@@ -96,6 +96,24 @@ fn what_reads_from_a_stage_that_ran_runs_too() {
             "Stage 'last' didn't change, skipping",
         ],
     );
+    // To be brought back is not to run, alone or beside others.
+    for words in [
+        "run --dry --force-downstream",
+        "run --force-downstream",
+        "run --force-downstream -j 2",
+    ] {
+        repo.sh("rm model.txt; echo edited > model.txt").success();
+        assert_says(
+            &repo,
+            words,
+            &[
+                "Stage 'prep' didn't change, skipping",
+                "Stage 'train' is cached - skipping run, checking out outputs: model.txt changed",
+                "Stage 'last' didn't change, skipping",
+            ],
+        );
+    }
+    repo.check();
 }
 
 #[test]

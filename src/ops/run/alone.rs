@@ -18,6 +18,8 @@ use std::path::Path;
 enum Visit {
     /// It was up to date.
     Passed,
+    /// It is up to date again.
+    BroughtBack,
     /// It ran, or another run stood in for it.
     Ended(StageEnd),
 }
@@ -40,10 +42,14 @@ impl Stages<'_> {
         self.wait_for_record(stage, &tally.ran, runner.recorder);
         let forced = self.forced(stage, &tally.ran);
         let visited = self
-            .check_copies(stage, &tally.ran)
+            .check_copies(stage, &[&tally.ran[..], &tally.brought_back].concat())
             .and_then(|()| self.visit_one(stage, forced, awaited, runner, classify));
         let end = match visited {
             Ok(Visit::Passed) => Ok(StageEnd::Finished),
+            Ok(Visit::BroughtBack) => {
+                tally.brought_back.push(stage);
+                Ok(StageEnd::Finished)
+            }
             Ok(Visit::Ended(end)) => {
                 tally.ran.push(stage);
                 Ok(end)
@@ -89,7 +95,11 @@ impl Stages<'_> {
                 runner.recorder.skip_stage(facts);
                 Ok(Visit::Passed)
             }
-            Prepared::Restored(facts) => {
+            Prepared::BroughtBack(facts) => {
+                runner.recorder.skip_stage(facts);
+                Ok(Visit::BroughtBack)
+            }
+            Prepared::StoodIn(facts) => {
                 runner.recorder.skip_stage(facts);
                 Ok(Visit::Ended(StageEnd::Finished))
             }

@@ -43,6 +43,8 @@ enum Progress {
     Reads,
     AtWork,
     Passed,
+    /// Its outputs were brought back as `dvc.lock` has them.
+    BroughtBack,
     Ran,
     /// It failed, or was left out because another one did.
     Failed,
@@ -126,6 +128,8 @@ impl Stages<'_> {
             runner.recorder.end_turn(*place);
         }
         tally.ran.extend(visits.that(Progress::Ran));
+        let brought_back = visits.that(Progress::BroughtBack);
+        tally.brought_back.extend(brought_back);
         tally.failed.extend(visits.that(Progress::Failed));
         let bad = visits.bad.into_values().collect();
         tally.take(bad, runner.interrupts.signal())
@@ -169,7 +173,9 @@ impl Stages<'_> {
                     continue;
                 }
             }
-            match self.start(visits, group, key, &ran, awaited, runner) {
+            let back = visits.that(Progress::BroughtBack);
+            let back = [&tally.brought_back[..], &back].concat();
+            match self.start(visits, group, key, (&ran, &back), awaited, runner) {
                 Ok(None) => {}
                 Ok(Some(ended)) => self.end(visits, group, ended, tally, runner),
                 Err(error) => {
@@ -189,7 +195,7 @@ impl Stages<'_> {
         visits: &mut Visits<'v, 's>,
         group: &mut Group<'v>,
         key: usize,
-        ran: &[&Stage],
+        (ran, brought_back): (&[&Stage], &[&Stage]),
         awaited: &mut Vec<&'s Stage>,
         runner: &mut Runner<'_, Queue>,
     ) -> Result<Option<EndedBeside>>
@@ -197,7 +203,7 @@ impl Stages<'_> {
         's: 'v,
     {
         let (stage, place) = (visits.span[key], visits.places[key]);
-        self.check_copies(stage, ran)?;
+        self.check_copies(stage, &[ran, brought_back].concat())?;
         let verdict = self.verdict(stage, self.forced(stage, ran), runner)?;
         // They are told with the first stage of the pipeline that reads them, whichever starts first.
         let before: Vec<&Stage> = visits.span[..key]
@@ -224,7 +230,13 @@ impl Stages<'_> {
                 visits.progress[key] = Progress::Passed;
                 Ok(None)
             }
-            Prepared::Restored(facts) => {
+            Prepared::BroughtBack(facts) => {
+                runner.recorder.skip_stage_at(place, facts);
+                runner.recorder.end_turn(place);
+                visits.progress[key] = Progress::BroughtBack;
+                Ok(None)
+            }
+            Prepared::StoodIn(facts) => {
                 runner.recorder.skip_stage_at(place, facts);
                 Ok(Some(EndedBeside {
                     key,

@@ -1,6 +1,7 @@
 //! Stages that need not run because the cache has their outputs: `dvc.lock` or the run cache says which.
 
 use super::facts;
+use super::judge::Course;
 use super::pull::Puller;
 use super::restore::Restorer;
 use crate::error::Result;
@@ -27,7 +28,7 @@ pub struct Results<'a> {
 }
 
 impl Results<'_> {
-    /// Returns the outputs that can stand in for a run of `stage`, which would have to run for the reasons
+    /// Returns what the cache can do in place of a run of `stage`, which would have to run for the reasons
     /// `why`; `None` if it has to.
     ///
     /// If nothing but outputs differs from `dvc.lock`, those that do are restored, as 'dvc exp run' checks
@@ -37,14 +38,14 @@ impl Results<'_> {
         stage: &'s Stage,
         facts: &StageFacts,
         why: &[Reason],
-    ) -> Result<Option<Vec<Restorable<'s>>>> {
+    ) -> Result<Option<Course<'s>>> {
         if stage.has_checkpoint() {
             return Ok(None);
         }
         if let Some(found) = self.locked(stage, why)?
             && self.are_here(&found)?
         {
-            return Ok(Some(found));
+            return Ok(Some(Course::BringBack(found)));
         }
         if stage.frozen || !self.run_cache || !stage.is_repeatable() {
             return Ok(None);
@@ -62,7 +63,7 @@ impl Results<'_> {
             if let Some(found) = of_run(stage, &run)
                 && self.are_here(&found)?
             {
-                return Ok(Some(found));
+                return Ok(Some(Course::StandIn(found)));
             }
         }
         Ok(None)

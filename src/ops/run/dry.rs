@@ -1,5 +1,6 @@
 //! `--dry`: says which stages would run, and why; nothing is changed.
 
+use super::cached::Restorable;
 use super::data::Data;
 use super::inputs::Inputs;
 use super::judge::{Course, Foreseen, Judge, Verdict, fed_by};
@@ -59,22 +60,23 @@ impl Dry<'_> {
         };
         let pipeline = &self.inputs.pipeline;
         let mut starting: Vec<&Stage> = Vec::new();
+        let mut stood_in: Vec<&Stage> = Vec::new();
         let mut foreseen = foreseen;
         for stage in stages {
-            let lost = judge.lost_dependencies(stage)?.into_iter();
-            foreseen.extend(lost.map(|(output, hash)| (output.path.as_str(), hash)));
+            let lost = judge.lost_dependencies(stage)?;
+            foresee(lost, &mut foreseen);
             let copied = || {
                 let copies = pipeline.copies_between(&starting, stage).into_iter();
                 copies.map(|(_, path, writer)| (writer, path)).next()
             };
             let upstream = fed_by(stage, &starting).or_else(copied);
             let upstream = upstream.filter(|_| !stage.frozen);
-            let forced = match upstream {
+            let followed = upstream.or_else(|| fed_by(stage, &stood_in));
+            let followed = followed.filter(|_| self.options.force_downstream && !stage.frozen);
+            let forced = match followed {
                 _ if self.options.force => Some(Reason::Forced),
-                Some((writer, _)) if self.options.force_downstream => {
-                    Some(Reason::Follows(pipeline.shown(writer)))
-                }
-                _ => None,
+                Some((writer, _)) => Some(Reason::Follows(pipeline.shown(writer))),
+                None => None,
             };
             let Verdict {
                 mut why, course, ..
@@ -85,21 +87,19 @@ impl Dry<'_> {
                 why.retain(|reason| !is_made(reason));
             }
             let name = pipeline.shown(stage);
-            match (course, upstream) {
-                (Course::Pass | Course::CheckOut(_), Some((writer, path))) => {
-                    events.emit(Event::StageMayStart {
-                        stage: name,
-                        path: path.to_owned(),
-                        writer: pipeline.shown(writer),
-                    });
-                }
-                (Course::Run, Some((writer, path))) if why.is_empty() => {
-                    events.emit(Event::StageMayStart {
-                        stage: name,
-                        path: path.to_owned(),
-                        writer: pipeline.shown(writer),
-                    });
-                }
+            // What it reads may be written anew, or be the same.
+            let is_open = match &course {
+                Course::Pass | Course::BringBack(_) | Course::StandIn(_) => true,
+                Course::Run => why.is_empty(),
+                Course::Verify(_) => false,
+            };
+            match (course, upstream.filter(|_| is_open)) {
+                (_, Some((writer, path))) => events.emit(Event::StageMayStart {
+                    stage: name,
+                    path: path.to_owned(),
+                    writer: pipeline.shown(writer),
+                }),
+                (Course::Run, None) => events.emit(Event::StageStarts { stage: name, why }),
                 (Course::Pass, None) => {
                     events.emit(Event::StageSkipped {
                         stage: name,
@@ -107,17 +107,21 @@ impl Dry<'_> {
                     });
                     continue;
                 }
-                (Course::CheckOut(outputs), None) => {
-                    let outputs = outputs.into_iter();
-                    foreseen.extend(outputs.map(|(output, hash)| (output.path.as_str(), hash)));
+                (Course::BringBack(outputs), None) => {
+                    foresee(outputs, &mut foreseen);
                     events.emit(Event::StageRestored { stage: name, why });
                     continue;
                 }
-                (Course::Verify(_), _) => {
+                (Course::StandIn(outputs), None) => {
+                    stood_in.push(stage);
+                    foresee(outputs, &mut foreseen);
+                    events.emit(Event::StageRestored { stage: name, why });
+                    continue;
+                }
+                (Course::Verify(_), None) => {
                     events.emit(Event::StageVerified { stage: name, why });
                     continue;
                 }
-                (Course::Run, _) => events.emit(Event::StageStarts { stage: name, why }),
             }
             starting.push(stage);
             say_commands(stage, events);
@@ -214,6 +218,11 @@ pub(crate) fn say_ahead(
         puller,
     };
     dry.say(&stages, foreseen, events)
+}
+
+fn foresee<'p>(outputs: Vec<Restorable<'p>>, foreseen: &mut Foreseen<'p>) {
+    let outputs = outputs.into_iter();
+    foreseen.extend(outputs.map(|(output, hash)| (output.path.as_str(), hash)));
 }
 
 fn say_commands(stage: &Stage, events: &mut dyn Events) {

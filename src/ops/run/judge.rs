@@ -28,8 +28,11 @@ pub struct Verdict<'s> {
 pub enum Course<'s> {
     /// Nothing: it is up to date.
     Pass,
-    /// These outputs come from the cache.
-    CheckOut(Vec<Restorable<'s>>),
+    /// Nothing but these outputs differs from `dvc.lock`: they are brought back from the cache, and the
+    /// stage is up to date.
+    BringBack(Vec<Restorable<'s>>),
+    /// An earlier run stands in for it: these outputs come from the cache.
+    StandIn(Vec<Restorable<'s>>),
     /// It is frozen: these outputs come from the cache, and all are recorded as they are then.
     Verify(Vec<Restorable<'s>>),
     /// It runs.
@@ -175,8 +178,8 @@ impl Judge<'_> {
                 run_cache: self.options.run_cache,
                 puller: self.puller,
             };
-            if let Some(outputs) = results.find(stage, facts, why)? {
-                return Ok(Some(Course::CheckOut(outputs)));
+            if let Some(course) = results.find(stage, facts, why)? {
+                return Ok(Some(course));
             }
         }
         if !why.iter().all(is_lost) {
@@ -229,6 +232,13 @@ impl Judge<'_> {
         let entry = self.lockfiles.entry(writer);
         let made = md5(entry.and_then(|entry| entry.out(writer.written(path))?.hash.as_ref()));
         made.is_some() && made != read
+    }
+}
+
+impl Course<'_> {
+    /// Whether a user who wants to be asked is: what `dvc.lock` has is brought back in any case.
+    pub fn is_asked_for(&self) -> bool {
+        !matches!(self, Course::Pass | Course::BringBack(_))
     }
 }
 

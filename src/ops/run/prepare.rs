@@ -20,8 +20,10 @@ use std::path::Path;
 pub(super) enum Prepared {
     /// It is up to date.
     Passed(StageFacts),
+    /// It is up to date, its outputs having been brought back.
+    BroughtBack(StageFacts),
     /// An earlier run stands in for it: its outputs are in place.
-    Restored(StageFacts),
+    StoodIn(StageFacts),
     /// It is frozen: its outputs are to be recorded as they are.
     Verify(StageFacts),
     /// Its command is to be run; nothing of an earlier run is in its way.
@@ -101,7 +103,7 @@ impl Stages<'_> {
             course,
         } = verdict;
         let name = self.shown(stage);
-        if let (Some(ask), true) = (self.options().ask, course != Course::Pass)
+        if let (Some(ask), true) = (self.options().ask, course.is_asked_for())
             && !ask(&name)?
         {
             return Err(Error::refused(format!("stage '{name}' was not confirmed")));
@@ -114,7 +116,7 @@ impl Stages<'_> {
                 });
                 return Ok(Prepared::Passed(facts));
             }
-            Course::CheckOut(outputs) => {
+            Course::BringBack(ref outputs) | Course::StandIn(ref outputs) => {
                 let event = Event::StageRestored {
                     stage: name.clone(),
                     why: why.clone(),
@@ -122,11 +124,14 @@ impl Stages<'_> {
                 runner.events.emit(event);
                 let old = self.judge.lockfiles.entry(stage);
                 if let Some(outs) =
-                    cached::restore(self.restorer, stage, &outputs, old, runner.events)?
+                    cached::restore(self.restorer, stage, outputs, old, runner.events)?
                 {
-                    look_for_reports(&outputs, runner);
+                    look_for_reports(outputs, runner);
                     facts.entry.outs = outs;
-                    return Ok(Prepared::Restored(facts));
+                    return Ok(match course {
+                        Course::BringBack(_) => Prepared::BroughtBack(facts),
+                        _ => Prepared::StoodIn(facts),
+                    });
                 }
             }
             Course::Verify(outputs) => {

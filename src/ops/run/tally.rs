@@ -11,8 +11,10 @@ pub(super) struct Tally<'s> {
     on_failure: OnFailure,
     /// How the run would end now.
     pub outcome: Outcome,
-    /// Stages that ran, in the order of the pipeline.
+    /// Stages that ran, or that an earlier run stood in for, in the order of the pipeline.
     pub ran: Vec<&'s Stage>,
+    /// Stages whose outputs were brought back as `dvc.lock` has them, in the same order.
+    pub brought_back: Vec<&'s Stage>,
     /// Stages that failed or were left out, in the same order.
     pub failed: Vec<&'s Stage>,
     failures: Vec<Failure>,
@@ -25,6 +27,7 @@ impl<'s> Tally<'s> {
             on_failure,
             outcome: Outcome::default(),
             ran: Vec::new(),
+            brought_back: Vec::new(),
             failed: Vec::new(),
             failures: Vec::new(),
         }

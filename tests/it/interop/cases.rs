@@ -104,6 +104,17 @@ const CASES: &[(&str, &str, &str)] = &[
         "--force-downstream",
         "prep train last",
     ),
+    // seen before, and brought back
+    (
+        "sed -i 's/^lr.*/lr: 0.3/' params.yaml",
+        "--force-downstream",
+        "last",
+    ),
+    (
+        "rm model.txt; echo edited > model.txt",
+        "--force-downstream",
+        "",
+    ),
     (
         "sed -i 's/^lr.*/lr: 0.2/' params.yaml",
         "--downstream train",
