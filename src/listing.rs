@@ -285,7 +285,7 @@ mod tests {
             ("b", Value::Int(1)),
             (
                 "a",
-                sample::map(&[("x", Value::Null), ("y", Value::List(vec![]))]),
+                sample::map(&[("x", Value::Null), ("y", Value::from(vec![]))]),
             ),
             ("c", sample::map(&[])),
         ]);

@@ -78,12 +78,13 @@ impl Lockfile {
         parse::lockfile(File::named(origin), &yaml::parse(text, origin)?)
     }
 
-    /// Returns the text as DVC writes it.
+    /// Returns the text as DVC writes it: what a stage's params hold twice is an alias there, what two
+    /// stages hold is not.
     pub fn to_text(&self) -> String {
         let stages: Map = self
             .stages
             .iter()
-            .map(|(name, entry)| (Key::from(name), Value::Map(entry.to_map())))
+            .map(|(name, entry)| (Key::from(name), Value::from(entry.to_map()).apart()))
             .collect();
         let mut document = Map::new();
         document.insert(SCHEMA.into(), VERSION.into());
@@ -92,7 +93,7 @@ impl Lockfile {
         for (key, value) in others(0..first) {
             document.insert(key.clone(), value.clone());
         }
-        document.insert(STAGES.into(), Value::Map(stages));
+        document.insert(STAGES.into(), Value::from(stages));
         for (key, value) in others(first..self.others.len()) {
             document.insert(key.clone(), value.clone());
         }
@@ -170,7 +171,12 @@ impl LockEntry {
             map.insert("cmd".into(), cmd.clone());
         }
         let paths = |paths: &[LockedPath]| {
-            Value::List(paths.iter().map(|path| Value::Map(path.to_map())).collect())
+            Value::List(
+                paths
+                    .iter()
+                    .map(|path| Value::from(path.to_map()))
+                    .collect(),
+            )
         };
         if !self.deps.is_empty() {
             map.insert("deps".into(), paths(&self.deps));
@@ -179,7 +185,7 @@ impl LockEntry {
             let params = self
                 .params
                 .iter()
-                .map(|(file, params)| (Key::from(file), Value::Map(params.clone())));
+                .map(|(file, params)| (Key::from(file), Value::from(params.clone())));
             map.insert("params".into(), Value::Map(params.collect()));
         }
         if !self.outs.is_empty() {
@@ -257,7 +263,7 @@ mod tests {
     use crate::error::Kind;
     use proptest::prelude::*;
 
-    const FILES: [(&str, Option<Format>); 3] = [
+    const FILES: [(&str, Option<Format>); 4] = [
         (
             include_str!("../tests/fixtures/lock/dvc-2.58.2.lock"),
             Some(Format::V2),
@@ -268,6 +274,10 @@ mod tests {
         ),
         (
             include_str!("../tests/fixtures/lock/mixed.lock"),
+            Some(Format::V3),
+        ),
+        (
+            include_str!("../tests/fixtures/lock/aliases.lock"),
             Some(Format::V3),
         ),
     ];

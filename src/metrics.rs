@@ -31,7 +31,7 @@ fn shown(value: Value) -> Value {
     match extract(value) {
         Some(value) if value.is_truthy() => value,
         // as Python's `or {}`
-        _ => Value::Map(Map::new()),
+        _ => Value::from(Map::new()),
     }
 }
 
@@ -43,7 +43,7 @@ fn extract(value: Value) -> Option<Value> {
                 .into_iter()
                 .filter_map(|(key, value)| Some((key, extract(value)?)))
                 .collect();
-            (!map.is_empty()).then_some(Value::Map(map))
+            (!map.is_empty()).then_some(Value::from(map))
         }
         leaf => Some(leaf),
     }
@@ -68,7 +68,7 @@ mod tests {
             Some(&Value::Int(1))
         );
         assert_eq!(parse("m.yaml", b"0.5\n").expect("reads"), Value::Float(0.5));
-        let nothing = Value::Map(Map::new());
+        let nothing = Value::from(Map::new());
         for (path, text) in [
             ("m.yaml", "0"),
             ("m.json", "[1]"),

@@ -8,11 +8,13 @@ mod number;
 mod path;
 pub mod python;
 mod same;
+mod shared;
 
 pub(crate) use json::string_length;
 pub use key::Key;
 pub use number::{repr, round, significant};
 pub use path::Step;
+pub use shared::Shared;
 
 use indexmap::IndexMap;
 
@@ -35,9 +37,9 @@ pub enum Value {
     /// Text.
     Str(String),
     /// A sequence.
-    List(Vec<Value>),
+    List(Shared<Vec<Value>>),
     /// A mapping.
-    Map(Map),
+    Map(Shared<Map>),
 }
 
 impl Value {
@@ -165,12 +167,12 @@ impl From<f64> for Value {
 
 impl From<Map> for Value {
     fn from(map: Map) -> Self {
-        Value::Map(map)
+        Value::Map(map.into())
     }
 }
 
 impl From<Vec<Value>> for Value {
     fn from(items: Vec<Value>) -> Self {
-        Value::List(items)
+        Value::List(items.into())
     }
 }

@@ -388,7 +388,7 @@ mod tests {
             exit: Some(2),
             metrics: [(
                 "metrics.json".to_owned(),
-                FileData::Data(Value::Map(metrics)),
+                FileData::Data(Value::from(metrics)),
             )]
             .into(),
             params: [(
@@ -534,7 +534,7 @@ mod tests {
         ];
         leaf.prop_recursive(3, 16, 4, |inner| {
             prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::List),
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
                 prop::collection::vec(("[a-z]{1,4}", inner), 0..4).prop_map(|items| Value::Map(
                     items
                         .into_iter()

@@ -46,7 +46,7 @@ pub fn run(ctx: &mut Context, args: Args) -> Result<()> {
         let mut both = Map::new();
         both.insert("metrics".into(), diff::json(&metrics.changes));
         both.insert("params".into(), diff::json(&params.changes));
-        let text = Value::Map(both).to_python_json();
+        let text = Value::from(both).to_python_json();
         return ctx.out.print(&(text + "\n"));
     }
     let table = |title, comparison: &Comparison, precision| {

@@ -265,7 +265,7 @@ fn json(
                 chart_json(chart, &template)
             }
         };
-        data.insert(Key::from(&plot.id), Value::List(items));
+        data.insert(Key::from(&plot.id), Value::from(items));
     }
     let mut top = Map::new();
     if !failures.is_empty() {
@@ -273,9 +273,9 @@ fn json(
         top.insert("errors".into(), Value::List(errors));
     }
     if !data.is_empty() {
-        top.insert("data".into(), Value::Map(data));
+        top.insert("data".into(), Value::from(data));
     }
-    ctx.out.print(&(Value::Map(top).to_python_json() + "\n"))
+    ctx.out.print(&(Value::from(top).to_python_json() + "\n"))
 }
 
 fn failure_json(failure: &Failure) -> Value {
@@ -291,7 +291,7 @@ fn failure_json(failure: &Failure) -> Value {
             entry.insert(key.into(), Value::from(text));
         }
     }
-    Value::Map(entry)
+    Value::from(entry)
 }
 
 fn images_json(images: &[Image], drawing: &Drawing) -> Result<Vec<Value>> {
@@ -303,9 +303,9 @@ fn images_json(images: &[Image], drawing: &Drawing) -> Result<Vec<Value>> {
         let mut entry = Map::new();
         let revision = Value::from(image.revision.as_str());
         entry.insert("type".into(), Value::from("image"));
-        entry.insert("revisions".into(), Value::List(vec![revision]));
+        entry.insert("revisions".into(), Value::from(vec![revision]));
         entry.insert("url".into(), Value::from(url));
-        Value::Map(entry)
+        Value::from(entry)
     };
     Ok(images.iter().zip(urls).map(entry).collect())
 }
@@ -318,7 +318,7 @@ fn chart_json(chart: &Chart, template: &Value) -> Vec<Value> {
         rows.extend(own.iter().cloned());
         let known = by_revision
             .entry(Key::from(&series.revision))
-            .or_insert_with(|| Value::List(Vec::new()));
+            .or_insert_with(|| Value::from(Vec::new()));
         if let Value::List(known) = known {
             known.extend(own);
         }
@@ -332,8 +332,8 @@ fn chart_json(chart: &Chart, template: &Value) -> Vec<Value> {
     let mut entry = Map::new();
     entry.insert("type".into(), Value::from("vega"));
     entry.insert("revisions".into(), Value::List(revisions));
-    let content = vega::fill(template, chart, Value::List(rows));
+    let content = vega::fill(template, chart, Value::from(rows));
     entry.insert("content".into(), content);
-    entry.insert("datapoints".into(), Value::Map(by_revision));
-    vec![Value::Map(entry)]
+    entry.insert("datapoints".into(), Value::from(by_revision));
+    vec![Value::from(entry)]
 }

@@ -9,7 +9,7 @@ pub(crate) fn map(entries: &[(&str, Value)]) -> Value {
     for (key, value) in entries {
         map.insert((*key).into(), value.clone());
     }
-    Value::Map(map)
+    Value::from(map)
 }
 
 /// Returns one file's data.

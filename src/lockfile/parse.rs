@@ -67,7 +67,7 @@ pub(super) fn entry(file: File<'_>, node: &Node, whole: &dyn Display) -> Result<
                 for (written, _, params) in file.map(value, &what)? {
                     file.map(params, &format_args!("'{written}' in {what}"))?;
                     if let Value::Map(map) = params.to_value() {
-                        entry.params.insert(written.to_owned(), map);
+                        entry.params.insert(written.to_owned(), map.into_inner());
                     }
                 }
             }

@@ -160,13 +160,13 @@ fn add(root: &mut Value, assignment: &Assignment, value: &Value) -> Result<()> {
     let mut parts = name.split('.').peekable();
     while let Some(part) = parts.next() {
         if *holder == Value::Null {
-            *holder = Value::Map(Map::new());
+            *holder = Value::from(Map::new());
         }
         holder = match holder {
             Value::Map(map) => {
                 let new = match parts.peek() {
                     None => value.clone(),
-                    Some(_) => Value::Map(Map::new()),
+                    Some(_) => Value::from(Map::new()),
                 };
                 map.entry(Key::from(part)).or_insert(new)
             }
@@ -392,7 +392,7 @@ mod tests {
             orders.push(items.clone());
             items.sort_by_key(|item| item.as_f64().unwrap_or_default() as u64);
             let wanted: Vec<Value> = (0..100).map(Value::Int).collect();
-            assert_eq!(items, wanted);
+            assert_eq!(*items, wanted);
         }
         // one of 100! orders
         assert_ne!(orders[0], orders[1]);

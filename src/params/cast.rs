@@ -7,7 +7,7 @@ pub(super) fn to(function: &str, value: &Value) -> Option<Value> {
     Some(match value {
         Value::List(items) => {
             let items: Option<Vec<Value>> = items.iter().map(|item| to(function, item)).collect();
-            Value::List(items?)
+            Value::from(items?)
         }
         Value::Map(map) => Value::Map(
             map.iter()

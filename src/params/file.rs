@@ -92,7 +92,7 @@ impl ParamsFile {
                     )));
                 };
                 self.refuse_unfit(&[])?;
-                selection.values = map.clone();
+                selection.values = map.clone().into_inner();
             }
             Some(keys) => {
                 for key in keys {
@@ -167,7 +167,7 @@ fn read(path: &str, bytes: &[u8]) -> Result<ParamsFile, (&'static str, Error)> {
     // as Python's `load(text) or {}`
     let value = match value.is_truthy() {
         true => value,
-        false => Value::Map(Map::new()),
+        false => Value::from(Map::new()),
     };
     Ok(ParamsFile {
         path: path.to_owned(),
@@ -218,13 +218,13 @@ mod tests {
 
     #[test]
     fn the_suffix_says_what_a_file_is() {
-        let value = Value::Map(Map::from_iter([("a".into(), Value::Float(1e5))]));
+        let value = Value::from(Map::from_iter([("a".into(), Value::Float(1e5))]));
         assert_eq!(file("p.yaml", "a: 1e5").value(), &value);
         assert_eq!(file("d.x/p", "a: 1e5").value(), &value);
         assert_eq!(file("p.JSON", "{\"a\": 1e5}").value(), &value);
         assert_eq!(file("d/p.toml", "a = 1e5").value(), &value);
-        assert_eq!(file("p.yml", "").value(), &Value::Map(Map::new()));
-        assert_eq!(file("p.json", "null").value(), &Value::Map(Map::new()));
+        assert_eq!(file("p.yml", "").value(), &Value::from(Map::new()));
+        assert_eq!(file("p.json", "null").value(), &Value::from(Map::new()));
         assert_eq!(file("p.py", "a = 1e5").value(), &value);
         let error = ParamsFile::parse("p.yaml", b"a: \xff").expect_err("is refused");
         assert_eq!(error.kind(), Kind::Corrupt);
@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(found, ["a.b.1.c", "a", "nul"]);
         assert_eq!(selection.values.get("a.b.1.c"), Some(&Value::Int(2)));
         let whole = file.select(None).expect("selects");
-        assert_eq!(Value::Map(whole.values), *file.value());
+        assert_eq!(Value::from(whole.values), *file.value());
     }
 
     #[test]

@@ -231,7 +231,7 @@ fn values() -> impl Strategy<Value = Value> {
     ];
     leaf.prop_recursive(2, 6, 3, |inner| {
         prop_oneof![
-            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::List),
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
             prop::collection::vec(("[a-d]", inner), 0..3).prop_map(|entries| {
                 Value::Map(
                     entries
@@ -300,7 +300,7 @@ fn check(
     let mut expected = value(file, text);
     carry_out(&mut expected, &path, &change);
     let found = value(file, &changed);
-    let is_nothing = |value: &Value| *value == Value::Map(Map::new());
+    let is_nothing = |value: &Value| *value == Value::from(Map::new());
     assert!(
         found.identical(&expected) || (is_nothing(&found) && is_nothing(&expected)),
         "{text:?} became {changed:?}"

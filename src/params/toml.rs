@@ -11,7 +11,7 @@ pub(super) fn read(text: &str, origin: &str) -> Result<(Value, Vec<Vec<Step>>)> 
     let document = parse(text, origin)?;
     let mut dates = Vec::new();
     let map = table(document.as_table(), &mut Vec::new(), &mut dates);
-    Ok((Value::Map(map), dates))
+    Ok((Value::from(map), dates))
 }
 
 fn parse<'text>(text: &'text str, origin: &str) -> Result<Document<&'text str>> {
@@ -48,15 +48,15 @@ fn item(entry: &Item, path: &mut Vec<Step>, dates: &mut Vec<Vec<Step>>) -> Optio
     match entry {
         Item::None => None,
         Item::Value(entry) => Some(value(entry, path, dates)),
-        Item::Table(entry) => Some(Value::Map(table(entry, path, dates))),
+        Item::Table(entry) => Some(Value::from(table(entry, path, dates))),
         Item::ArrayOfTables(tables) => {
             let mut items = Vec::new();
             for (index, entry) in tables.iter().enumerate() {
                 path.push(Step::Index(index));
-                items.push(Value::Map(table(entry, path, dates)));
+                items.push(Value::from(table(entry, path, dates)));
                 path.pop();
             }
-            Some(Value::List(items))
+            Some(Value::from(items))
         }
     }
 }
@@ -78,9 +78,9 @@ fn value(entry: &toml_edit::Value, path: &mut Vec<Step>, dates: &mut Vec<Vec<Ste
                 items.push(value(entry, path, dates));
                 path.pop();
             }
-            Value::List(items)
+            Value::from(items)
         }
-        toml_edit::Value::InlineTable(entries) => Value::Map(table(entries, path, dates)),
+        toml_edit::Value::InlineTable(entries) => Value::from(table(entries, path, dates)),
     }
 }
 

@@ -137,7 +137,7 @@ impl Draft {
         ];
         for (key, list) in lists {
             if !list.is_empty() {
-                stage.insert(key.into(), Value::List(list));
+                stage.insert(key.into(), Value::from(list));
             }
         }
         if self.always_changed {
@@ -146,7 +146,7 @@ impl Draft {
         if let Some(meta) = self.meta.clone().filter(|meta| *meta != Value::Null) {
             stage.insert("meta".into(), meta);
         }
-        Value::Map(stage)
+        Value::from(stage)
     }
 
     /// Keys of `params.yaml` first, then the other files, all sorted.
@@ -171,9 +171,9 @@ impl Draft {
             }
             let keys = match keys.is_empty() {
                 true => Value::Null,
-                false => Value::List(keys),
+                false => Value::from(keys),
             };
-            others.push(Value::Map(Map::from_iter([(file.into(), keys)])));
+            others.push(Value::from(Map::from_iter([(file.into(), keys)])));
         }
         list.extend(others);
         list
@@ -224,9 +224,9 @@ fn out_value(out: &Output) -> Value {
     }
     match flags.is_empty() {
         true => Value::Str(out.path.clone()),
-        false => Value::Map(Map::from_iter([(
+        false => Value::from(Map::from_iter([(
             out.path.as_str().into(),
-            Value::Map(flags),
+            Value::from(flags),
         )])),
     }
 }

@@ -60,11 +60,11 @@ fn with_last_line_ended(text: &str, origin: &str, root: &Node) -> Option<String>
 fn with_stage(root: &Node, name: &str, stage: &Value) -> Value {
     let mut root = match root.to_value() {
         Value::Map(map) => map,
-        _ => Map::new(),
+        _ => Map::new().into(),
     };
     let stages = root.entry("stages".into()).or_insert(Value::Null);
     if !matches!(stages, Value::Map(_)) {
-        *stages = Value::Map(Map::new());
+        *stages = Value::from(Map::new());
     }
     if let Value::Map(stages) = stages {
         stages.insert(name.into(), stage.clone());

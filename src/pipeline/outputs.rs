@@ -150,7 +150,7 @@ impl Paths<'_> {
                             .iter()
                             .map(|item| self.flags(&mut out, item, &item_of(&what)))
                             .collect();
-                        out.props = Value::List(props?);
+                        out.props = Value::from(props?);
                     }
                     _ if flags.as_map().is_none() => {
                         return Err(self.file.wrong(flags, &what, expected));
@@ -188,7 +188,7 @@ impl Paths<'_> {
         if props.is_empty() {
             return Ok(Value::Null);
         }
-        Ok(Value::Map(props))
+        Ok(Value::from(props))
     }
 
     /// Reads `live: dir` and `live: {dir: {summary, html, cache}}`, which DVC 2.0 to 2.33 wrote.

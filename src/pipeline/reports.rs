@@ -73,7 +73,7 @@ fn plot(file: File<'_>, id: &str, id_node: &Node, definition: &Node) -> Result<T
                 if key == "y" {
                     files = axis.keys().map(|path| path.as_str().to_owned()).collect();
                 }
-                Value::Map(axis)
+                Value::from(axis)
             }
             (_, Some(items)) if key == "y" => {
                 for item in items {
@@ -103,7 +103,7 @@ fn plot(file: File<'_>, id: &str, id_node: &Node, definition: &Node) -> Result<T
     }
     let props = match props.is_empty() {
         true => Value::Null,
-        false => Value::Map(props),
+        false => Value::from(props),
     };
     Ok(TopPlot { id, files, props })
 }

@@ -190,7 +190,7 @@ mod tests {
     fn json(path: &str, text: &str) -> Vec<String> {
         let tables = parse(path, text.as_bytes(), true).unwrap();
         let show = |table: Table| {
-            let rows = table.rows.into_iter().map(Value::Map).collect();
+            let rows = table.rows.into_iter().map(Value::from).collect();
             format!("{}: {}", table.path, Value::List(rows).to_python_json())
         };
         tables.into_iter().map(show).collect()

@@ -132,7 +132,7 @@ pub fn labelled_rows(chart: &Chart) -> Value {
         let label = Value::from(chart.label(series));
         rows.extend(rows_with(series, REVISION, &label));
     }
-    Value::List(rows)
+    Value::from(rows)
 }
 
 /// Returns one series' rows as DVC's `--json` has them: revision, file and field in a mapping.
@@ -145,7 +145,7 @@ pub fn versioned_rows(series: &Series) -> Vec<Value> {
     ] {
         version.insert(Key::from(key), Value::from(text.as_str()));
     }
-    rows_with(series, VERSION, &Value::Map(version))
+    rows_with(series, VERSION, &Value::from(version))
 }
 
 fn rows_with(series: &Series, key: &str, value: &Value) -> Vec<Value> {
@@ -155,7 +155,7 @@ fn rows_with(series: &Series, key: &str, value: &Value) -> Vec<Value> {
             .map(|(key, value)| (key.clone(), finite(value)))
             .collect();
         row.insert(Key::from(key), value.clone());
-        Value::Map(row)
+        Value::from(row)
     };
     series.rows.iter().map(row).collect()
 }
@@ -221,7 +221,7 @@ mod tests {
     fn a_custom_template_may_have_an_anchor_within_text() {
         let text = r#"{"d": "<DVC_METRIC_DATA>", "t": "<DVC_METRIC_TITLE>: <DVC_METRIC_Y_LABEL>"}"#;
         let template = parse(text, "mine.json").unwrap();
-        let filled = fill(&template, &sample(), Value::List(vec![]));
+        let filled = fill(&template, &sample(), Value::from(vec![]));
         assert_eq!(filled.to_python_json(), r#"{"d": [], "t": "t.tsv: loss"}"#);
     }
 
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn json_rows_name_revision_file_and_field() {
-        let rows = Value::List(versioned_rows(&sample().series[0]));
+        let rows = Value::from(versioned_rows(&sample().series[0]));
         assert_eq!(
             rows.to_python_json(),
             r#"[{"step": 0, "a.b[0]": null, "dvc_data_version_info": {"revision": "exp-1~2", "filename": "t.tsv", "field": "a.b[0]"}}]"#

@@ -28,7 +28,7 @@ impl Cache {
     pub fn save_run(&self, entry: &LockEntry) -> Result<()> {
         let outs: Vec<&str> = entry.outs.iter().map(|out| out.path.as_str()).collect();
         let dir = self.runs_dir(&key(entry, &outs));
-        let path = dir.join(hash(&Value::Map(entry.to_map())));
+        let path = dir.join(hash(&Value::from(entry.to_map())));
         if read(&path).is_some() {
             return Ok(());
         }
@@ -100,7 +100,7 @@ fn key(inputs: &LockEntry, outs: &[&str]) -> String {
     outs.sort_unstable();
     let outs = outs.into_iter().map(Value::from).collect();
     map.insert("outs".into(), Value::List(outs));
-    hash(&Value::Map(map))
+    hash(&Value::from(map))
 }
 
 fn hash(value: &Value) -> String {
@@ -118,7 +118,7 @@ fn without_sizes(value: &Value) -> Value {
             let kept: Map = kept
                 .map(|(key, value)| (key.clone(), without_sizes(value)))
                 .collect();
-            Value::Map(kept)
+            Value::from(kept)
         }
         Value::List(items) => Value::List(items.iter().map(without_sizes).collect()),
         other => other.clone(),
@@ -184,7 +184,7 @@ mod tests {
         let outs: Vec<&str> = theirs.outs.iter().map(|out| out.path.as_str()).collect();
         for (entry, age) in [(&theirs, 50), (&other, 100)] {
             cache.save_run(entry).unwrap();
-            let name = hash(&Value::Map(entry.to_map()));
+            let name = hash(&Value::from(entry.to_map()));
             let file = cache.runs_dir(THEIRS[0].1).join(name);
             let then = SystemTime::UNIX_EPOCH + Duration::from_secs(10_000 - age);
             let file = fs_err::File::open(file).unwrap();

@@ -158,7 +158,7 @@ pub fn json(changes: &Changes) -> Value {
         if let Some(difference) = &change.difference {
             entry.insert("diff".into(), difference.clone());
         }
-        Value::Map(entry)
+        Value::from(entry)
     };
     let of_file = |(file, names): (&String, &std::collections::BTreeMap<String, Change>)| {
         let names = names

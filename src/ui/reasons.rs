@@ -139,8 +139,8 @@ mod tests {
 
     #[test]
     fn cuts_what_is_long() {
-        let long = Value::List(vec![Value::Int(12345); 20]);
-        let reason = param("layers", Some(Value::List(vec![Value::Int(1)])), Some(long));
+        let long = Value::from(vec![Value::Int(12345); 20]);
+        let reason = param("layers", Some(Value::from(vec![Value::Int(1)])), Some(long));
         assert_eq!(
             line(&[reason], true),
             "params.yaml: layers [1] → [12345,12345,12345,12345,12345,1…"

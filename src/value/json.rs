@@ -1,6 +1,6 @@
 //! JSON as Python reads and writes it, and the one form of it that all other readers understand.
 
-use super::{Key, Map, Value, repr};
+use super::{Key, Value, repr};
 use crate::error::{Error, Result};
 use std::fmt::Write;
 
@@ -116,7 +116,7 @@ fn convert(json: &serde_json::Value, float: &dyn Fn(&serde_json::Value) -> Optio
             object
                 .iter()
                 .map(|(key, value)| (Key::from(key), convert(value, float)))
-                .collect::<Map>(),
+                .collect(),
         ),
     }
 }

@@ -177,6 +177,6 @@ mod tests {
             map.get_key_value("7")
                 .is_some_and(|(key, _)| !key.is_text())
         );
-        assert!(Key::of(&Value::List(vec![])).is_none());
+        assert!(Key::of(&Value::from(vec![])).is_none());
     }
 }

@@ -101,13 +101,13 @@ mod tests {
         let mut map = Map::new();
         map.insert("a b".into(), Value::Float(0.123456789));
         map.insert("it's".into(), Value::Null);
-        Value::List(vec![
+        Value::from(vec![
             Value::Int(1),
             Value::Bool(true),
             Value::from("x"),
             Value::from("it's"),
             Value::from("'\"\n"),
-            Value::Map(map),
+            Value::from(map),
             Value::BigInt("18446744073709551616".into()),
         ])
     }

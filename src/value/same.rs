@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn nested_values_compare_deeply() {
-        let list = |items: &[Value]| Value::List(items.to_vec());
+        let list = |items: &[Value]| Value::from(items.to_vec());
         assert!(list(&[1.into(), 2.0.into()]).same(&list(&[1.0.into(), 2.into()])));
         assert!(!list(&[1.into()]).same(&list(&[1.into(), 2.into()])));
         let map = |entries: &[(&str, Value)]| {
@@ -191,8 +191,8 @@ mod tests {
         assert!(!map(&[("a", 1.into())]).same(&map(&[("b", 1.into())])));
         let mut numbered = Map::new();
         numbered.extend(Key::of(&Value::Int(1)).map(|key| (key, Value::Null)));
-        assert!(!Value::Map(numbered.clone()).same(&map(&[("1", Value::Null)])));
-        assert!(Value::Map(numbered.clone()).same(&Value::Map(numbered)));
+        assert!(!Value::from(numbered.clone()).same(&map(&[("1", Value::Null)])));
+        assert!(Value::from(numbered.clone()).same(&Value::from(numbered)));
     }
 
     #[test]

@@ -144,7 +144,7 @@ impl<'text> Reader<'text> {
                 return None;
             }
         }
-        Some(node(NodeKind::List(items), number, indent))
+        Some(node(NodeKind::List(items.into()), number, indent))
     }
 
     fn map(&mut self, indent: usize, depth: usize) -> Option<Node> {
@@ -181,7 +181,7 @@ impl<'text> Reader<'text> {
             }
             entries.push((key, value));
         }
-        Some(node(NodeKind::Map(entries), number, indent))
+        Some(node(NodeKind::Map(entries.into()), number, indent))
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn value(typed: &serde_json::Value) -> Value {
                 "int" => Value::integer(text),
                 "float" => Value::Float(text.parse().expect("a float")),
                 "str" => Value::Str(text.to_owned()),
-                "map" => Value::Map(map(content)),
+                "map" => Value::from(map(content)),
                 other => panic!("unknown kind {other}"),
             }
         }

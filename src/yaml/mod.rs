@@ -1,5 +1,6 @@
 //! YAML as DVC reads, prints and edits it.
 
+mod anchors;
 mod block;
 pub mod edit;
 mod end;

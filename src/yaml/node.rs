@@ -1,7 +1,8 @@
 //! A YAML document as a tree with positions.
 
 use crate::error::Error;
-use crate::value::{Key, Map, Value};
+use crate::value::{Key, Map, Shared, Value};
+use std::collections::HashMap;
 
 /// A node of a document and where it starts.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,9 +29,9 @@ pub enum NodeKind {
         is_date: bool,
     },
     /// A sequence.
-    List(Vec<Node>),
+    List(Shared<Vec<Node>>),
     /// A mapping in file order; keys are scalars, unique. What `<<` brought stands first.
-    Map(Vec<(Node, Node)>),
+    Map(Shared<Vec<(Node, Node)>>),
 }
 
 impl NodeKind {
@@ -56,21 +57,41 @@ impl NodeKind {
 }
 
 impl Node {
-    /// Returns the value without positions.
+    /// Returns the value without positions. What aliases stand for is the same list or mapping in it.
     pub fn to_value(&self) -> Value {
-        match &self.kind {
+        self.value_among(&mut HashMap::new())
+    }
+
+    /// `made` are values of nodes that several places hold, by identity.
+    fn value_among(&self, made: &mut HashMap<usize, Value>) -> Value {
+        let shared = match &self.kind {
+            NodeKind::Scalar { value, .. } => return value.clone(),
+            NodeKind::List(items) => items.is_elsewhere().then(|| items.identity()),
+            NodeKind::Map(entries) => entries.is_elsewhere().then(|| entries.identity()),
+        };
+        if let Some(value) = shared.and_then(|shared| made.get(&shared)) {
+            return value.clone();
+        }
+        let value = match &self.kind {
             NodeKind::Scalar { value, .. } => value.clone(),
-            NodeKind::List(items) => Value::List(items.iter().map(Node::to_value).collect()),
+            NodeKind::List(items) => {
+                let items = items.iter().map(|item| item.value_among(made));
+                Value::List(items.collect())
+            }
             NodeKind::Map(entries) => {
                 let mut map = Map::with_capacity(entries.len());
                 for (key, value) in entries {
                     if let Some(key) = key.to_key() {
-                        map.insert(key, value.to_value());
+                        map.insert(key, value.value_among(made));
                     }
                 }
-                Value::Map(map)
+                Value::from(map)
             }
+        };
+        if let Some(shared) = shared {
+            made.insert(shared, value.clone());
         }
+        value
     }
 
     /// Returns what it is as a mapping's key; `None` unless it is a scalar.

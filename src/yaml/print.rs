@@ -1,10 +1,11 @@
 //! YAML as DVC writes it: `dvc.lock`, and values set by `-S`.
 //!
 //! Block style, two columns of indent, lists at their key's own indent, text folded at 80 columns:
-//! byte for byte what ruamel prints for DVC. The exception is text that ruamel folds so that it
+//! byte for byte what ruamel prints for DVC, a list or mapping that is there twice as an alias. The exception is text that ruamel folds so that it
 //! reads back as another text (two spaces at the fold), and the line breaks of YAML 1.1 (U+2028),
 //! which it takes for syntax: those are printed in double quotes, which say the same to both.
 
+use super::anchors::{Anchors, Form};
 use super::resolve::{self, Meaning};
 use crate::value::{Key, Map, Value};
 
@@ -18,7 +19,10 @@ pub fn document(map: &Map) -> String {
     if map.is_empty() {
         return "{}\n".to_owned();
     }
-    let mut printer = Printer::default();
+    let mut printer = Printer {
+        anchors: Anchors::of(map),
+        ..Printer::default()
+    };
     printer.map(map, 0);
     printer.text.push('\n');
     printer.text
@@ -224,6 +228,7 @@ fn escape(next: char) -> Option<String> {
 struct Printer {
     text: String,
     column: usize,
+    anchors: Anchors,
 }
 
 impl Printer {
@@ -252,6 +257,14 @@ impl Printer {
             if is_simple(key) {
                 self.key(key, indent);
                 self.put(":");
+                match self.anchors.form(value) {
+                    Form::Plain => {}
+                    Form::Anchored(anchor) => self.put(&format!(" {anchor}")),
+                    Form::Alias(alias) => {
+                        self.put(&format!(" {alias}"));
+                        continue;
+                    }
+                }
                 match value {
                     Value::Map(map) if !map.is_empty() => {
                         self.new_line(indent + 2);
@@ -274,7 +287,9 @@ impl Printer {
                 self.put(":");
                 if *value != Value::Null {
                     self.put(" ");
-                    self.inline(value, indent + 2);
+                    let is_list = matches!(value, Value::List(_));
+                    let below = if is_list { indent } else { indent + 2 };
+                    self.item(value, indent + 2, below);
                 }
             }
         }
@@ -286,7 +301,23 @@ impl Printer {
                 self.new_line(indent);
             }
             self.put("- ");
-            self.inline(item, indent + 2);
+            self.item(item, indent + 2, indent + 2);
+        }
+    }
+
+    /// Prints a value behind `-` or `:`, its further lines at `indent`, all lines below an anchor at `below`.
+    fn item(&mut self, value: &Value, indent: usize, below: usize) {
+        match self.anchors.form(value) {
+            Form::Plain => self.inline(value, indent),
+            Form::Alias(alias) => self.put(&alias),
+            Form::Anchored(anchor) => {
+                self.put(&anchor);
+                match value.is_truthy() {
+                    true => self.new_line(below),
+                    false => self.put(" "),
+                }
+                self.inline(value, below);
+            }
         }
     }
 
@@ -453,6 +484,34 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
+    fn what_is_there_twice_is_an_alias() {
+        // as ruamel prints the same objects
+        let (long, other) = ("x".repeat(130), "y".repeat(130));
+        let list = Value::from(vec![1.into()]);
+        let map = Value::from(Map::from_iter([("a".into(), list.clone())]));
+        let empty = Value::from(Vec::new());
+        let values = [
+            ("a", Value::from(vec![map.clone(), empty.clone()])),
+            (&*long, list.clone()),
+            ("b", Value::from(vec![Value::from(vec![list]), map.clone()])),
+            ("c", empty),
+            (&*other, map),
+            ("d", Value::from(vec![1.into()])),
+        ];
+        let values = values.map(|(key, value)| (Key::from(key), value));
+        let text = document(&Map::from_iter(values));
+        let expected = format!(
+            "a:\n- &id002\n  a: &id001\n  - 1\n- &id003 []\n? {long}\n: *id001\n\
+             b:\n- - *id001\n- *id002\nc: *id003\n? {other}\n: *id002\nd:\n- 1\n"
+        );
+        assert_eq!(text, expected);
+        let Value::Map(back) = parse(&text, "").unwrap().to_value() else {
+            panic!("no mapping");
+        };
+        assert_eq!(document(&back), text);
+    }
+
+    #[test]
     fn prints_as_dvc_does() {
         let rows = fixture::rows(include_str!("../../tests/fixtures/yaml/print.json"));
         let mut wrong = Vec::new();
@@ -492,8 +551,8 @@ mod tests {
         ];
         leaf.prop_recursive(4, 24, 5, |inner| {
             prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::List),
-                maps(inner).prop_map(Value::Map),
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                maps(inner).prop_map(Value::from),
             ]
         })
     }
@@ -514,7 +573,7 @@ mod tests {
         fn what_is_printed_reads_back(map in maps(values())) {
             let text = document(&map);
             let back = parse(&text, "dvc.lock").expect("reads").to_value();
-            prop_assert!(fixture::identical(&back, &Value::Map(map)), "{text}");
+            prop_assert!(fixture::identical(&back, &Value::from(map)), "{text}");
         }
     }
 

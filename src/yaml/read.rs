@@ -246,7 +246,7 @@ impl<'text> Reader<'text> {
             depth: deepest + 1,
             is_merge: false,
             node: Node {
-                kind: NodeKind::List(items),
+                kind: NodeKind::List(items.into()),
                 line: at.line(),
                 column: at.col() + 1,
             },

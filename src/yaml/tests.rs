@@ -50,10 +50,10 @@ fn scalars_are_read_and_locked_as_dvc_does() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(rows.len() > 400 && theirs.len() == params.len());
 
-    let map = |key: &str, value: Value| Value::Map(Map::from_iter([(Key::from(key), value)]));
+    let map = |key: &str, value: Value| Value::from(Map::from_iter([(Key::from(key), value)]));
     let stage = map(
         "all",
-        map("params", map("params.yaml", Value::Map(params.clone()))),
+        map("params", map("params.yaml", Value::from(params.clone()))),
     );
     let ours = entries(&print::document(
         map("stages", stage).as_map().expect("a mapping"),

@@ -113,7 +113,7 @@ impl Files<'_> {
             }
         }
         for (file, values) in vars {
-            found.insert(file.to_owned(), FileData::Data(Value::Map(values)));
+            found.insert(file.to_owned(), FileData::Data(Value::from(values)));
         }
         Ok(())
     }
@@ -164,7 +164,7 @@ fn only(value: &Value, keys: &[&str]) -> Value {
             insert(&mut chosen, key, value);
         }
     }
-    Value::Map(chosen)
+    Value::from(chosen)
 }
 
 fn insert(map: &mut Map, key: &str, value: &Value) {
@@ -172,7 +172,7 @@ fn insert(map: &mut Map, key: &str, value: &Value) {
         Some((first, rest)) => {
             let below = map
                 .entry(first.into())
-                .or_insert_with(|| Value::Map(Map::new()));
+                .or_insert_with(|| Value::from(Map::new()));
             if let Value::Map(below) = below {
                 insert(below, rest, value);
             }

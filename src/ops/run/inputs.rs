@@ -121,7 +121,7 @@ impl Inputs {
         });
         let mut data: IndexMap<String, FileData> = whole.collect();
         for (file, values) in &self.pipeline.vars {
-            let values = || FileData::Data(Value::Map(values.clone()));
+            let values = || FileData::Data(Value::from(values.clone()));
             data.entry(file.clone()).or_insert_with(values);
         }
         data

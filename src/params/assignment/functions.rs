@@ -133,7 +133,7 @@ impl Call {
         match self.one()? {
             None => because("'sort' needs a list"),
             Some(Value::Null) => because("'sort' cannot take this value"),
-            Some(Value::List(items)) => order::sorted(items, reverse),
+            Some(Value::List(items)) => order::sorted(items.into_inner(), reverse),
             Some(alone) => Ok(alone),
         }
     }
@@ -146,15 +146,15 @@ impl Call {
             // as in Hydra, nothing at all is a choice of nothing
             None => Err(Wrong::Sweep),
             Some(Value::Null) => because("'shuffle' cannot take this value"),
-            Some(Value::List(items)) => order::shuffled(items),
-            Some(alone) => Ok(Value::List(vec![alone])),
+            Some(Value::List(items)) => order::shuffled(items.into_inner()),
+            Some(alone) => Ok(Value::from(vec![alone])),
         }
     }
 
     /// Takes `list=[…]`; `sweep=…` can only be a sweep.
     fn list(&mut self) -> Result<Option<Vec<Value>>, Wrong> {
         match (self.take("list"), self.take("sweep")) {
-            (Some(Some(Value::List(items))), _) => Ok(Some(items)),
+            (Some(Some(Value::List(items))), _) => Ok(Some(items.into_inner())),
             (Some(_), _) => because(format!("'list' of '{}' must be a list", self.name())),
             (None, Some(None)) => Err(Wrong::Sweep),
             (None, Some(Some(_))) => because(format!("'sweep' of '{}' is none", self.name())),

@@ -152,12 +152,12 @@ impl Parser {
     fn list(&mut self, depth: usize) -> Result<Value, Wrong> {
         let mut items = Vec::new();
         if self.is_empty(']') {
-            return Ok(Value::List(items));
+            return Ok(Value::from(items));
         }
         loop {
             items.push(self.item(Place::List, depth)?);
             if !self.separator(']')? {
-                return Ok(Value::List(items));
+                return Ok(Value::from(items));
             }
         }
     }
@@ -165,7 +165,7 @@ impl Parser {
     fn map(&mut self, depth: usize) -> Result<Value, Wrong> {
         let mut map = Map::new();
         if self.is_empty('}') {
-            return Ok(Value::Map(map));
+            return Ok(Value::from(map));
         }
         loop {
             let key = self.value(Place::Key, depth + 1)?;
@@ -178,7 +178,7 @@ impl Parser {
             }
             map.insert(key, self.item(Place::Map, depth)?);
             if !self.separator('}')? {
-                return Ok(Value::Map(map));
+                return Ok(Value::from(map));
             }
         }
     }

@@ -30,7 +30,7 @@ pub(super) fn sorted(items: Vec<Value>, reverse: bool) -> Result<Value, Wrong> {
     if reverse {
         sorted.reverse();
     }
-    Ok(Value::List(sorted))
+    Ok(Value::from(sorted))
 }
 
 /// Returns a list in a random order, another one each time.
@@ -40,7 +40,7 @@ pub(super) fn shuffled(mut items: Vec<Value>) -> Result<Value, Wrong> {
         let chosen = u64::from_le_bytes(bytes) % (last as u64 + 1);
         items.swap(last, chosen as usize);
     }
-    Ok(Value::List(items))
+    Ok(Value::from(items))
 }
 
 /// Python's `<`; `None` where it has none.

@@ -82,7 +82,7 @@ impl Node {
                     list.push(item.to_value(text, path, unfit));
                     path.pop();
                 }
-                Value::List(list)
+                Value::from(list)
             }
             Kind::Map(entries) | Kind::Class(entries) => {
                 let mut map = Map::new();
@@ -91,7 +91,7 @@ impl Node {
                     map.insert(key.clone(), node.to_value(text, path, unfit));
                     path.pop();
                 }
-                Value::Map(map)
+                Value::from(map)
             }
         }
     }

@@ -104,7 +104,7 @@ fn checked(value: &Value) -> Value {
                 .iter()
                 .filter(|(key, _)| !UNCHECKED.contains(&key.as_str()));
             let kept = kept.map(|(key, value)| (key.clone(), checked(value)));
-            Value::Map(kept.collect::<Map>())
+            Value::from(kept.collect::<Map>())
         }
         Value::List(items) => Value::List(items.iter().map(checked).collect()),
         other => other.clone(),

@@ -86,7 +86,7 @@ impl Var {
             Kind::List(items) => Value::List(items.iter().map(Var::value).collect()),
             Kind::Map(map) => {
                 let entries = map.iter().map(|(key, var)| (key.into(), var.value()));
-                Value::Map(Map::from_iter(entries))
+                Value::from(Map::from_iter(entries))
             }
         }
     }

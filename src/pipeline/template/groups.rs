@@ -94,7 +94,7 @@ pub(super) fn stages(
             resolved.push((text_node(&generated, name_node), stage));
         }
     }
-    Ok(with_kind(node, NodeKind::Map(resolved)))
+    Ok(with_kind(node, NodeKind::Map(resolved.into())))
 }
 
 /// Resolves the definition of one stage, with its own `vars`.
@@ -151,7 +151,7 @@ fn stage(resolver: &Resolver<'_>, scope: Scope<'_>, name: &str, node: &Node) -> 
         };
         resolved.push((key.clone(), resolver.node(value, scope, place)?));
     }
-    Ok(with_kind(node, NodeKind::Map(resolved)))
+    Ok(with_kind(node, NodeKind::Map(resolved.into())))
 }
 
 fn foreach(resolver: &Resolver, scope: Scope, name: &str, node: &Node) -> Result<Members> {

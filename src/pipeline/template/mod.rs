@@ -112,7 +112,7 @@ pub(super) fn resolve(file: File<'_>, root: &Node, sources: &dyn Sources) -> Res
         entries.push((key.clone(), resolved));
     }
     Ok(Resolved {
-        root: with_kind(root, NodeKind::Map(entries)),
+        root: with_kind(root, NodeKind::Map(entries.into())),
         groups,
         used: resolver.used.into_inner(),
         files: resolver.files.into_inner().into_iter().collect(),

@@ -43,7 +43,7 @@ impl Resolver<'_> {
                         }
                     }
                 }
-                NodeKind::Map(resolved)
+                NodeKind::Map(resolved.into())
             }
         };
         Ok(with_kind(node, kind))

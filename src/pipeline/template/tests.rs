@@ -110,7 +110,7 @@ fn difference(files: &serde_json::Value, theirs: &serde_json::Value) -> Option<S
         };
         let (cmd, meta, vars) = (typed("cmd"), typed("meta"), typed("vars"));
         for (file, params) in vars.as_map().unwrap() {
-            let known = used.entry(file.clone()).or_insert(Value::Map(Map::new()));
+            let known = used.entry(file.clone()).or_insert(Value::from(Map::new()));
             let Value::Map(known) = known else {
                 unreachable!()
             };
@@ -129,15 +129,15 @@ fn difference(files: &serde_json::Value, theirs: &serde_json::Value) -> Option<S
         }
     }
     let our_used = ours.vars.iter();
-    let our_used = our_used.map(|(file, params)| (file.into(), Value::Map(params.clone())));
+    let our_used = our_used.map(|(file, params)| (file.into(), Value::from(params.clone())));
     let paths =
         |paths: &[String]| Value::List(paths.iter().map(|path| path.as_str().into()).collect());
     let plots = ours.plots.iter().map(|plot| match &plot.props {
         Value::Null => plot.id.as_str().into(),
-        props => Value::Map(Map::from_iter([(plot.id.as_str().into(), props.clone())])),
+        props => Value::from(Map::from_iter([(plot.id.as_str().into(), props.clone())])),
     });
     let pairs = [
-        (Value::Map(our_used.collect()), Value::Map(used)),
+        (Value::Map(our_used.collect()), Value::from(used)),
         (paths(&ours.metrics), fixture::value(&theirs["metrics"])),
         (paths(&ours.params), fixture::value(&theirs["params"])),
         (
@@ -145,7 +145,7 @@ fn difference(files: &serde_json::Value, theirs: &serde_json::Value) -> Option<S
             fixture::value(&theirs["plots"]),
         ),
         (
-            Value::Map(ours.artifacts),
+            Value::from(ours.artifacts),
             fixture::value(&theirs["artifacts"]),
         ),
     ];

@@ -16,7 +16,7 @@ pub(super) fn global(resolver: &Resolver<'_>, node: Option<&Node>) -> Result<Con
     if let Ok(path) = resolver.file.resolve(resolver.file.folder, DEFAULT_PARAMS)
         && let Some(read) = resolver.values(&path)?
     {
-        let value = Value::Map(read.select(None)?.values);
+        let value = Value::from(read.select(None)?.values);
         // nothing is there yet to clash with
         let _ = context.merge(mapping(Var::of(&value, Origin::file(&path))));
         context.loaded.insert(path, None);
@@ -128,7 +128,7 @@ impl Vars<'_> {
             }
             read.select(Some(&keys))?.values
         };
-        let vars = Var::of(&Value::Map(values), Origin::file(&noted));
+        let vars = Var::of(&Value::from(values), Origin::file(&noted));
         self.add(context, item, mapping(vars))?;
         let keys = (!keys.is_empty()).then_some(keys);
         match (context.loaded.get_mut(&path), keys) {

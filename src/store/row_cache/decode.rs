@@ -285,7 +285,7 @@ impl File {
                 for _ in 0..count {
                     items.push(self.value(at, depth + 1)?);
                 }
-                Value::List(items)
+                Value::from(items)
             }
             8 => {
                 let count = at.number()?;
@@ -294,7 +294,7 @@ impl File {
                     let key = self.text(at)?.into();
                     map.insert(key, self.value(at, depth + 1)?);
                 }
-                Value::Map(map)
+                Value::from(map)
             }
             _ => return None,
         })

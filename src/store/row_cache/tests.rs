@@ -36,7 +36,7 @@ fn unusual() -> NotedRow {
             ),
             (
                 "list",
-                Value::List(vec![Value::Null, Value::Bool(true), Value::from("x")]),
+                Value::from(vec![Value::Null, Value::Bool(true), Value::from("x")]),
             ),
             ("in", sample::map(&[("", Value::Bool(false))])),
         ],

@@ -164,7 +164,7 @@ fn headings_say_the_file_only_where_they_must() {
             ("Created", Value::Bool(true)),
             (
                 "list",
-                Value::List(vec![Value::Float(0.5), Value::from("x")]),
+                Value::from(vec![Value::Float(0.5), Value::from("x")]),
             ),
         ],
     );

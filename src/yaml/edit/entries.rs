@@ -18,7 +18,7 @@ impl New<'_> {
             New::Item(value) => print::flow_item(value),
             New::Entry(key, value) => {
                 let map = Map::from_iter([(Key::from(*key), (*value).clone())]);
-                let text = print::flow(&Value::Map(map));
+                let text = print::flow(&Value::from(map));
                 text[1..text.len() - 1].to_owned()
             }
         }
@@ -26,10 +26,10 @@ impl New<'_> {
 
     fn block(&self, column: usize) -> Option<String> {
         match self {
-            New::Item(value) => print::block(&Value::List(vec![(*value).clone()]), column),
+            New::Item(value) => print::block(&Value::from(vec![(*value).clone()]), column),
             New::Entry(key, value) => {
                 let map = Map::from_iter([(Key::from(*key), (*value).clone())]);
-                print::block(&Value::Map(map), column)
+                print::block(&Value::from(map), column)
             }
         }
     }

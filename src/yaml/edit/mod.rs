@@ -87,7 +87,7 @@ fn first_entry(text: &str, origin: &str, key: &str, value: &Value) -> Option<Str
     let entry = print::document(&map).replace('\n', line_break(text));
     let changed = format!("{text}{end}{entry}");
     let new = parse(&changed, origin).ok()?.to_value();
-    new.identical(&Value::Map(map)).then_some(changed)
+    new.identical(&Value::from(map)).then_some(changed)
 }
 
 /// Returns the ways to do it, the one that fits best first, or why there is none.
@@ -122,7 +122,7 @@ fn ways(
         }
         (Change::Insert(value), Step::Index(index), ..) if !collection.is_map => {
             if collection.entries.is_empty() {
-                let list = Value::List(vec![value.clone()]);
+                let list = Value::from(vec![value.clone()]);
                 replace::replace(text, part, &list, around)
             } else {
                 let index = *index.min(&collection.entries.len());
@@ -131,8 +131,8 @@ fn ways(
         }
         (Change::Remove, _, Some(_), Some(_)) if collection.entries.len() == 1 => {
             let empty = match collection.is_map {
-                true => Value::Map(Map::new()),
-                false => Value::List(Vec::new()),
+                true => Value::from(Map::new()),
+                false => Value::from(Vec::new()),
             };
             replace::replace(text, part, &empty, around)
         }

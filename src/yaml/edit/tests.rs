@@ -264,7 +264,7 @@ fn values() -> impl Strategy<Value = Value> {
     ];
     leaf.prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
-            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::List),
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
             prop::collection::vec(("[a-d]", inner), 0..3).prop_map(|entries| {
                 Value::Map(
                     entries
