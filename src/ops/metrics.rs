@@ -40,28 +40,26 @@ pub struct Report {
 
 /// Reads the metrics that `selection` names, the workspace's first.
 ///
-/// Beside commits, a workspace without changes (it says what HEAD says) is left out. A commit that
-/// cannot be understood is one sentence and no row.
+/// Beside branches, a workspace that says what its own branch says is left out, as in DVC. A commit
+/// that cannot be understood is one sentence and no row.
 pub fn show(store: &Store, selection: &Selection) -> Result<Report> {
     let mut report = Report::default();
     let subject = Subject::Metrics;
     let workspace = diff::files(store, WORKSPACE, None, subject, &selection.targets)?;
     diff::note_unreadable(WORKSPACE, &workspace, &mut report.unreadable);
-    let head = store.head()?.commit;
-    let mut of_head = None;
     for (commit, name) in commits(store, selection)? {
         match diff::files(store, &name, Some(commit), subject, &selection.targets) {
             Ok(files) => {
                 diff::note_unreadable(&name, &files, &mut report.unreadable);
-                if Some(commit) == head {
-                    of_head = Some(files.clone());
-                }
                 report.states.push((Some(commit), name, files));
             }
             Err(error) => report.unreadable.push(error.chain()),
         }
     }
-    if of_head.as_ref() != Some(&workspace) {
+    let branch = store.head()?.branch;
+    let of_branch = |(_, name, _): &&(_, String, Files)| Some(name) == branch.as_ref();
+    let of_branch = report.states.iter().find(of_branch);
+    if of_branch.is_none_or(|(_, _, files)| *files != workspace) {
         let row = (None, WORKSPACE.to_owned(), workspace);
         report.states.insert(0, row);
     }

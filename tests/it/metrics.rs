@@ -82,6 +82,8 @@ main        metrics.json  0.75   0.2069  7      False  1       1e-09    5
 v1          metrics.json  0.5    1.5789  -      True   1       3.7e-07  3
 
 "#]]);
+    let tags = repo.exp("metrics show -T").success().text();
+    assert!(tags.contains("\nworkspace   metrics.json  0.75 "), "{tags}");
     let all = repo.exp("metrics show -A").success().text();
     assert!(all.contains(&repo.ask("rev-parse --short=7 v1")), "{all}");
     repo.write("metrics.json", "{\"acc\": 1}");
