@@ -1,11 +1,11 @@
 //! What differs between the params, or the metrics, of two states, as DVC compares them.
 //!
 //! Values are compared one dotted name at a time, the way Python does: `3` is `3.0`, `1` is not
-//! `'1'`. A list is one value. NaN beside NaN is no change, although Python says they differ: nobody
+//! `'1'`. A list is one value, the text that Python prints of it. NaN beside NaN is no change, although Python says they differ: nobody
 //! did anything.
 
 use crate::checkpoint::FileData;
-use crate::value::Value;
+use crate::value::{Value, python};
 use indexmap::IndexMap;
 use std::collections::BTreeMap;
 
@@ -78,9 +78,13 @@ fn values(file: Option<&FileData>) -> BTreeMap<String, Value> {
         Value::Map(_) => data.leaves(),
         single => vec![(String::new(), single)],
     };
+    let compared = |value: &Value| match value {
+        Value::List(_) => Value::Str(python::text(value, None)),
+        other => other.clone(),
+    };
     leaves
         .into_iter()
-        .map(|(name, value)| (name, value.clone()))
+        .map(|(name, value)| (name, compared(value)))
         .collect()
 }
 
@@ -163,11 +167,15 @@ mod tests {
     fn lists_are_one_value_and_truth_values_are_numbers() {
         assert_eq!(
             list(
-                r#"{"p": {"l": [1, "x"], "b": false}}"#,
-                r#"{"p": {"l": [1, "x", true], "b": true}}"#,
+                r#"{"p": {"l": [1, "x"], "b": false, "n": [0, 1], "same": [1]}}"#,
+                r#"{"p": {"l": [1, "x", true], "b": true, "n": [false, 1], "same": [1]}}"#,
                 false
             ),
-            ["p:b false true 1", "p:l [1, \"x\"] [1, \"x\", true] -"]
+            [
+                "p:b false true 1",
+                "p:l \"[1, 'x']\" \"[1, 'x', True]\" -",
+                "p:n \"[0, 1]\" \"[False, 1]\" -"
+            ]
         );
     }
 

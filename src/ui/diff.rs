@@ -145,16 +145,12 @@ pub fn metrics_json(states: &[(String, Files)]) -> Value {
     Value::Map(states.collect())
 }
 
-/// Returns what `--json` prints: `{file: {name: {"old", "new", "diff"}}}`; lists as Python prints them.
+/// Returns what `--json` prints: `{file: {name: {"old", "new", "diff"}}}`.
 pub fn json(changes: &Changes) -> Value {
-    let side = |value: &Value| match value {
-        Value::List(_) => Value::Str(python::text(value, None)),
-        other => other.clone(),
-    };
     let of_change = |change: &Change| {
         let mut entry = Map::new();
-        entry.insert("old".into(), side(&change.old));
-        entry.insert("new".into(), side(&change.new));
+        entry.insert("old".into(), change.old.clone());
+        entry.insert("new".into(), change.new.clone());
         if let Some(difference) = &change.difference {
             entry.insert("diff".into(), difference.clone());
         }
