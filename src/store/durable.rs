@@ -54,6 +54,18 @@ pub(crate) fn sync_directory(dir: &Path) -> io::Result<()> {
     fs_err::File::open(dir)?.sync_all()
 }
 
+/// Has the kernel begin to write a file's content, and does not wait for that.
+///
+/// A sync of the file then finds its blocks allocated. Of several files that were begun, the first sync
+/// brings all to the journal, where each would have waited for a commit of its own.
+pub(crate) fn begin_writing(file: &fs_err::File) {
+    // The page stays in memory as long as it is being written, whatever the advice is called.
+    #[cfg(target_os = "linux")]
+    let _only_slower = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
+    #[cfg(not(target_os = "linux"))]
+    let _ = file;
+}
+
 /// Creates missing directories from the top down with `create`, and syncs the parent of each.
 pub(crate) fn make_dirs(dir: &Path, create: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
     let mut missing = Vec::new();

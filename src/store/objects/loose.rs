@@ -3,7 +3,7 @@
 use super::Batch;
 use crate::error::{Context, Result};
 use crate::id::{self, ObjectId};
-use crate::store::age;
+use crate::store::{age, durable};
 use gix::objs::Kind;
 use gix::prelude::Write as _;
 use std::collections::BTreeSet;
@@ -16,6 +16,9 @@ const MAYBE_NOT_ON_DISK: Duration = Duration::from_secs(120);
 
 /// `git gc` may take an unreachable object two weeks old; one that is reused gets a new time long before.
 const REFRESH_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How many objects are open at a time to be synced.
+const AT_ONCE: usize = 64;
 
 /// How often an object is written again because its folder went away meanwhile.
 const ATTEMPTS: usize = 10;
@@ -40,17 +43,25 @@ impl Batch<'_> {
     pub(crate) fn sync_contents(&self) -> Result<BTreeSet<PathBuf>> {
         let mut folders = BTreeSet::new();
         let written: Vec<ObjectId> = self.written.borrow().iter().copied().collect();
-        for id in &written {
-            let path = self.loose_path(id);
-            match fs_err::File::open(&path).and_then(|file| file.sync_all()) {
-                Ok(()) => {}
-                // 'git gc' beside us has packed it, and synced the pack.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                Err(error) => {
-                    return Err(error).context(|| format!("cannot sync object {}", id::short(id)));
+        for ids in written.chunks(AT_ONCE) {
+            let mut files = Vec::new();
+            for id in ids {
+                let path = self.loose_path(id);
+                let cannot = || format!("cannot sync object {}", id::short(id));
+                match fs_err::File::open(&path) {
+                    Ok(file) => {
+                        durable::begin_writing(&file);
+                        files.push((file, cannot));
+                    }
+                    // 'git gc' beside us has packed it, and synced the pack.
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                    Err(error) => return Err(error).context(cannot),
                 }
+                folders.extend(path.parent().map(Path::to_owned));
             }
-            folders.extend(path.parent().map(Path::to_owned));
+            for (file, cannot) in files {
+                file.sync_all().context(cannot)?;
+            }
         }
         if self.new_folder.get() {
             folders.insert(self.folder());
