@@ -58,6 +58,10 @@ pub fn may_grow(store: &Store, found: &Found) -> Result<bool> {
 
 /// Removes the logs of experiments that are not there any more and that no undo entry brings back.
 pub fn tidy(store: &Store) -> Result<()> {
+    let old = store.old_output_logs()?;
+    if old.is_empty() {
+        return Ok(());
+    }
     let mut ids: HashSet<String> = HashSet::new();
     let mut tips: Vec<ObjectId> = store.experiments()?.iter().map(|it| it.tip).collect();
     tips.extend(store.undoable_tips()?);
@@ -68,7 +72,9 @@ pub fn tidy(store: &Store) -> Result<()> {
         }
     }
     ids.extend(at_work(store)?.into_iter().map(|run| run.experiment_id));
-    store.keep_output_logs(&ids)
+    old.iter()
+        .filter(|(id, _)| !ids.contains(id))
+        .try_for_each(|(_, log)| log.remove())
 }
 
 /// The log of one run, from its first stage that runs: a run that has nothing to do leaves none.

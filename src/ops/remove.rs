@@ -202,6 +202,11 @@ pub(crate) fn take_away(store: &Store, command: &str, experiments: &[Experiment]
     if experiments.len() > names.len() {
         subject.push_str(&format!(" and {} more", experiments.len() - names.len()));
     }
+    if transition.is_refs_only() {
+        return store
+            .perform_undoable(command, &subject, &mut transition)
+            .map(drop);
+    }
     store.save_undo(command, &subject, &mut transition, &[], Worth::OnlyCopy)?;
     store.perform(&transition)
 }

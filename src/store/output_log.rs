@@ -7,7 +7,6 @@
 
 use super::{Store, leftovers};
 use crate::error::{Context, Result};
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -50,16 +49,12 @@ impl Store {
         Ok(dated.max_by_key(|(time, _)| *time).map(|(_, log)| log))
     }
 
-    /// Removes the logs of all experiments but those with these ids, and young ones: a run that has just
-    /// started is known to nobody.
-    pub fn keep_output_logs(&self, ids: &HashSet<String>) -> Result<()> {
-        for (id, log) in self.output_logs()? {
-            if !ids.contains(&id) && leftovers::is_old(&log.folder) && !log.is_young() {
-                fs_err::remove_dir_all(&log.folder)
-                    .context(|| format!("cannot remove '{}'", log.folder.display()))?;
-            }
-        }
-        Ok(())
+    /// Returns the logs to which nothing was written for long, by `Exp-Id`: the others may be those of runs
+    /// that nobody knows yet.
+    pub fn old_output_logs(&self) -> Result<Vec<(String, OutputLog)>> {
+        let mut logs = self.output_logs()?;
+        logs.retain(|(_, log)| leftovers::is_old(&log.folder) && !log.is_young());
+        Ok(logs)
     }
 
     fn output_logs(&self) -> Result<Vec<(String, OutputLog)>> {
@@ -130,6 +125,12 @@ impl OutputLog {
             }
         }
         Ok(())
+    }
+
+    /// Removes all of the log.
+    pub fn remove(&self) -> Result<()> {
+        fs_err::remove_dir_all(&self.folder)
+            .context(|| format!("cannot remove '{}'", self.folder.display()))
     }
 
     fn is_young(&self) -> bool {

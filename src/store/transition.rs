@@ -196,6 +196,11 @@ impl Transition {
         }
     }
 
+    /// Whether it moves refs and changes no file, neither the work tree's nor ours.
+    pub fn is_refs_only(&self) -> bool {
+        !self.touches_files() && self.resume.is_none()
+    }
+
     /// Whether it touches the work tree.
     pub fn touches_files(&self) -> bool {
         !self.files.is_empty() || !self.outputs.is_empty()
@@ -215,12 +220,11 @@ impl Store {
     /// Refs move first and together, by compare-and-swap; if one has moved since it was read, nothing
     /// is changed.
     pub(crate) fn perform(&self, transition: &Transition) -> Result<()> {
-        let text = serde_json::to_vec_pretty(transition)
-            .map_err(|cause| Error::io("cannot describe the change").caused_by(cause))?;
-        durable::create_dir_all(&self.state_dir())?;
-        // Refs of a removal need no intent: they move together or not at all.
-        let is_refs_only = !transition.touches_files() && transition.resume.is_none();
-        if !is_refs_only {
+        // Refs alone need no intent: they move together or not at all.
+        if !transition.is_refs_only() {
+            let text = serde_json::to_vec_pretty(transition)
+                .map_err(|cause| Error::io("cannot describe the change").caused_by(cause))?;
+            durable::create_dir_all(&self.state_dir())?;
             // A power cut may take it: the undo entry is on disk, and has all that is needed.
             durable::write_unsynced(&self.intent_file(), &text)?;
         }
@@ -363,7 +367,7 @@ fn remove_output(dest: &std::path::Path) -> std::io::Result<()> {
     }
 }
 
-fn ref_changes(refs: &[(String, Step<RefValue>)]) -> Vec<RefChange> {
+pub(super) fn ref_changes(refs: &[(String, Step<RefValue>)]) -> Vec<RefChange> {
     refs.iter()
         .map(|(name, step)| RefChange {
             name: name.clone(),
@@ -442,6 +446,7 @@ pub(super) mod hex_id {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::testing::Sandbox;
 
     #[test]
     fn paths_survive_as_text() {
@@ -457,6 +462,44 @@ mod tests {
             assert_eq!(SavedPath::from(text), path);
         }
         assert_eq!(String::from(SavedPath(b"a\xff%".into())), "a%FF%25");
+    }
+
+    #[test]
+    fn refs_move_with_their_way_back_or_not_at_all() {
+        let sandbox = Sandbox::new();
+        let [one, two] = ["one", "two"].map(|message| sandbox.commit(message));
+        let store = sandbox.store();
+        for name in ["refs/exps/a", "refs/exps/b"] {
+            let change = RefChange::create(name, one);
+            store.change_refs(&[change]).expect("creates");
+        }
+        let goes = |name: &str, before| {
+            let step = Step {
+                before: Some(RefValue(before)),
+                after: None,
+            };
+            (name.to_owned(), step)
+        };
+        // one of them is another's by now
+        let mut stale = Transition {
+            refs: vec![goes("refs/exps/a", one), goes("refs/exps/b", two)],
+            ..Transition::default()
+        };
+        store
+            .perform_undoable("remove", "a b", &mut stale)
+            .expect_err("has moved");
+        assert_eq!(store.undo_entries().expect("lists").len(), 0);
+        assert_eq!(sandbox.id("refs/exps/a"), one);
+
+        let mut transition = Transition {
+            refs: vec![goes("refs/exps/a", one), goes("refs/exps/b", one)],
+            ..Transition::default()
+        };
+        let entry = store.perform_undoable("remove", "a b", &mut transition);
+        let entry = entry.expect("moves");
+        assert_eq!(sandbox.git(&["for-each-ref", "refs/exps"]), "");
+        assert_eq!(store.newest_undo().expect("reads"), Some(entry));
+        sandbox.fsck();
     }
 
     #[test]

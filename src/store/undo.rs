@@ -11,7 +11,7 @@ use super::cache::Cache;
 use super::durable;
 use super::objects::{Batch, TreeChange};
 use super::refs::{Expected, MoveError, RefChange};
-use super::transition::{SavedOutput, Transition, ref_error};
+use super::transition::{SavedOutput, Transition, ref_changes, ref_error};
 use crate::error::{Context, Error, Result};
 use crate::id::ObjectId;
 use gix::objs::tree::EntryKind;
@@ -93,6 +93,32 @@ impl Store {
         unsaved: &[SavedOutput],
         worth: Worth,
     ) -> Result<Entry> {
+        self.save_undo_beside(command, subject, transition, unsaved, worth, &[])
+    }
+
+    /// Performs a transition that moves refs only, and writes its entry, which appears with the move or
+    /// not at all. If one of the refs has moved since it was read, nothing is changed.
+    pub(crate) fn perform_undoable(
+        &self,
+        command: &str,
+        subject: &str,
+        transition: &mut Transition,
+    ) -> Result<Entry> {
+        debug_assert!(transition.is_refs_only());
+        let moves = ref_changes(&transition.refs);
+        self.save_undo_beside(command, subject, transition, &[], Worth::OnlyCopy, &moves)
+    }
+
+    /// The ref of the entry appears together with `moves`.
+    fn save_undo_beside(
+        &self,
+        command: &str,
+        subject: &str,
+        transition: &mut Transition,
+        unsaved: &[SavedOutput],
+        worth: Worth,
+        moves: &[RefChange],
+    ) -> Result<Entry> {
         let signature = self.signature(super::Role::Committer)?;
         let entries = self.undo_refs()?;
         let newest = entries.iter().map(|(number, ..)| *number).max();
@@ -151,10 +177,16 @@ impl Store {
         let mut number = number;
         let ref_name = loop {
             let ref_name = format!("{PREFIX}{worktree}/{number}");
-            match self.change_refs(&[RefChange::create(&ref_name, commit)]) {
+            let mut changes = vec![RefChange::create(&ref_name, commit)];
+            changes.extend_from_slice(moves);
+            match self.change_refs(&changes) {
                 Ok(()) => break ref_name,
                 // Another 'git exp remove' was faster. What is kept lies under the number.
-                Err(MoveError::Moved(_)) if transition.kept.is_none() => number += 1,
+                Err(MoveError::Moved(_))
+                    if transition.kept.is_none() && self.find_ref(&ref_name)?.is_some() =>
+                {
+                    number += 1;
+                }
                 Err(failed) => return Err(ref_error(failed)),
             }
         };
