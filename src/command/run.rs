@@ -47,7 +47,9 @@ use std::path::PathBuf;
 ///
 /// What a run goes on from is said first: a resume extends the experiment whose newest checkpoint
 /// is in the workspace; a fork is a new experiment that grows from a checkpoint from which code or
-/// params differ; a new experiment starts at HEAD.
+/// params differ; a new experiment starts at HEAD. Experiments of stages without checkpoint outputs all
+/// start at HEAD: they are alternatives. Where nothing changed since the last one, no second is made
+/// unless it is given a name.
 ///
 /// Ctrl-C ends the run after what was signalled has been saved; a second Ctrl-C kills training.
 ///

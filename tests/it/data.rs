@@ -53,7 +53,7 @@ fn what_was_changed_is_recorded_before_the_stages() {
     repo.write("raw/c", "c\n");
     repo.exp("run -n second")
         .success()
-        .prints("fork of checkpoint");
+        .prints("Experiment 'second': new");
     assert_eq!(repo.read("all.txt"), "a\nb\nc\n1\n");
     repo.exp("apply first").success();
     assert!(!repo.exists("raw/c"));

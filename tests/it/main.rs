@@ -13,6 +13,7 @@
 #[allow(dead_code, reason = "each test takes what it needs of the harness")]
 mod support;
 
+mod alternatives;
 mod apply;
 mod attach;
 mod branch;

@@ -31,7 +31,7 @@ fn read_by(repo: &TestRepo, words: &str, part: &str) -> Vec<String> {
     ))
     .success();
     let log = std::fs::read_to_string(repo.base().join("log")).unwrap();
-    assert!(log.contains("/.git/HEAD"), "{log}");
+    assert!(log.contains("/HEAD"), "{log}");
     let is_reading = |line: &&str| line.contains("O_RDONLY") && !line.contains("O_DIRECTORY");
     // What was opened stands behind the number that it has got: '= 3</path>'.
     let opened = |line: &str| Some(line.rsplit_once('<')?.1.trim_end_matches('>').to_owned());

@@ -136,10 +136,12 @@ impl Dry<'_> {
             (Some(from), false) => Some(from.clone()),
             (None, false) => self.place.store.current_point()?,
         };
-        let point = point.filter(|point| point.baseline == self.baseline);
-        let recorded = match point {
-            Some(point) => origin::recorded(self.place.store, point.checkpoint, self.inputs)?,
-            None => None,
+        let store = self.place.store;
+        let recorded = match point.filter(|point| point.baseline == self.baseline) {
+            Some(point) if origin::is_training(store, point.checkpoint, self.inputs)? => {
+                origin::recorded(store, point.checkpoint, self.inputs)?
+            }
+            _ => None,
         };
         let recorded = recorded.unwrap_or_else(|| self.inputs.lockfiles.clone());
         Ok(recorded.with_others_of(&self.inputs.lockfiles))

@@ -122,6 +122,27 @@ impl Judge<'_> {
         Ok(here)
     }
 
+    /// Returns the outputs that the stage goes on writing, as `dvc.lock` records them and as far as the cache
+    /// has them, or the remote where data is pulled.
+    pub fn persistent_outputs<'s>(&self, stage: &'s Stage) -> Result<Vec<Restorable<'s>>> {
+        let entry = self.lockfiles.entry(stage);
+        let mut here = Vec::new();
+        for output in &stage.outs {
+            let locked = entry.and_then(|entry| entry.out(stage.written(&output.path)));
+            let (true, Some(hash)) = (
+                output.cache && output.persist,
+                locked.and_then(|out| out.hash.clone()),
+            ) else {
+                continue;
+            };
+            let is_pulled = || self.puller.map(|puller| puller.pull_one(output, &hash));
+            if self.is_here(&hash) || is_pulled().transpose()?.unwrap_or(false) {
+                here.push((output, hash));
+            }
+        }
+        Ok(here)
+    }
+
     /// Returns the outputs of the stage that `dvc.lock` and the cache have.
     fn recorded_outputs<'s>(&self, stage: &'s Stage) -> Vec<Restorable<'s>> {
         let entry = self.lockfiles.entry(stage);

@@ -40,7 +40,7 @@ pub use options::{OnFailure, Options};
 pub use report::{Failure, Report};
 
 use crate::error::{Context, Error, Result};
-use crate::event::{Event, Events, RunMode, RunStart};
+use crate::event::{Event, Events, RunStart};
 use crate::experiment::ExperimentName;
 use crate::id::{ObjectId, short};
 use crate::ops::log::RunLog;
@@ -401,7 +401,7 @@ fn environment(project: &Path, origin: &Origin) -> Vec<(String, OsString)> {
         ),
         ("DVC_EXP_NAME".into(), experiment.name.as_str().into()),
     ];
-    if origin.mode != RunMode::New {
+    if origin.is_training {
         variables.push(("DVCLIVE_RESUME".into(), "1".into()));
     }
     variables

@@ -1,9 +1,14 @@
 //! What a run goes on from: nothing, the tip (resume), or a checkpoint that something differs from (fork).
+//!
+//! Only training goes on. A run of stages without checkpoint outputs starts at the baseline whatever ran
+//! before, as in DVC: its experiments are alternatives, not steps. Where nothing changed since the last
+//! one there would be two that are the same; it stays with that one.
 
 use super::Options;
 use super::code;
 use super::inputs::{Inputs, parse_lockfiles};
 use super::outside;
+use super::why;
 use crate::checkpoint::{Checkpoint, Fork, new_experiment_id};
 use crate::digest::PathDigest;
 use crate::error::{Error, Result};
@@ -26,6 +31,8 @@ pub struct Origin {
     pub mode: RunMode,
     /// The checkpoint to go on from.
     pub from: Option<ObjectId>,
+    /// Whether that is a state of training: what the stages load, and `dvc.lock`, come from there.
+    pub is_training: bool,
     /// Whether `--reset` was given.
     pub reset: bool,
     /// The experiment that will grow.
@@ -105,6 +112,11 @@ impl Origin {
             outputs,
             ..
         } = *question;
+        let is_training = question.is_training(from.id)?;
+        let is_alternative = question.from.is_none() && !is_training;
+        if is_alternative && !question.would_be_the_same(&point) {
+            return question.new_chain();
+        }
         if tip == Some(from.id)
             && !question.grows_elsewhere(&point_name)?
             && !code::is_changed(
@@ -145,9 +157,13 @@ impl Origin {
             return Ok(Origin {
                 mode: RunMode::Resume,
                 from: Some(from.id),
+                is_training,
                 reset: false,
                 experiment,
             });
+        }
+        if is_alternative {
+            return question.new_chain();
         }
         let mut experiment = question.fresh(from.id, number)?;
         experiment.fork_of = Some(Fork {
@@ -161,14 +177,15 @@ impl Origin {
         Ok(Origin {
             mode: RunMode::Fork,
             from: Some(from.id),
+            is_training,
             reset: false,
             experiment,
         })
     }
 
-    /// Returns the lockfiles of the checkpoint that the run goes on from, if there is one that has any.
+    /// Returns the lockfiles of the state of training that the run goes on from, if there is one.
     pub fn lockfiles(&self, store: &Store, inputs: &Inputs) -> Result<Option<Lockfiles>> {
-        match self.from {
+        match self.from.filter(|_| self.is_training) {
             Some(from) => recorded(store, from, inputs),
             None => Ok(None),
         }
@@ -198,7 +215,40 @@ pub(super) fn recorded(
     Ok(Some(parsed).filter(|_| !texts.is_empty()))
 }
 
+/// Whether a commit holds a state of training: its `dvc.lock` has a checkpoint output of the pipeline.
+pub(super) fn is_training(store: &Store, commit: ObjectId, inputs: &Inputs) -> Result<bool> {
+    let stages = inputs.pipeline.stages.iter();
+    let trains: Vec<&Stage> = stages.filter(|stage| stage.has_checkpoint()).collect();
+    if trains.is_empty() {
+        return Ok(false);
+    }
+    let Some(lockfiles) = recorded(store, commit, inputs)? else {
+        return Ok(false);
+    };
+    Ok(trains.iter().any(|stage| {
+        let outs = stage.outs.iter().filter(|out| out.checkpoint);
+        lockfiles.entry(stage).is_some_and(|entry| {
+            outs.into_iter()
+                .any(|out| entry.out(stage.written(&out.path)).is_some())
+        })
+    }))
+}
+
 impl Question<'_> {
+    fn is_training(&self, commit: ObjectId) -> Result<bool> {
+        is_training(self.store, commit, self.inputs)
+    }
+
+    /// Whether a run without training that finds nothing changed comes to what `point` holds already, and
+    /// nobody asked for more.
+    fn would_be_the_same(&self, point: &ResumePoint) -> bool {
+        let is_its_name = |name: &ExperimentName| name.as_str() == point.name;
+        let runs_always = |stage: &&Stage| why::always(stage).is_some();
+        self.name.is_none_or(is_its_name)
+            && !self.options.force
+            && !self.stages.iter().any(runs_always)
+    }
+
     /// Whether a run of another worktree adds to this experiment, or training that outlived one does.
     fn grows_elsewhere(&self, name: &ExperimentName) -> Result<bool> {
         let (store, baseline) = (self.store, self.baseline);
@@ -234,6 +284,7 @@ impl Question<'_> {
         Ok(Origin {
             mode: RunMode::New,
             from: None,
+            is_training: false,
             reset: self.options.reset,
             experiment,
         })
@@ -246,6 +297,9 @@ impl Question<'_> {
             return Ok(None);
         };
         if point.baseline != baseline {
+            if !self.is_training(point.checkpoint).unwrap_or(true) {
+                return Ok(None);
+            }
             events.emit(Event::Warning(format!(
                 "HEAD has moved since checkpoint {} of experiment '{}', so a new experiment starts",
                 short(&point.checkpoint),

@@ -144,6 +144,11 @@ impl Stages<'_> {
             }
             Course::Run => {}
         }
+        if !stage.has_checkpoint() {
+            // With checkpoints all outputs are of one step already.
+            let kept = self.judge.persistent_outputs(stage)?;
+            self.restorer.bring_back(&kept, runner.events)?;
+        }
         self.log.open();
         runner.events.emit(Event::StageStarts { stage: name, why });
         self.restorer.before_stage(stage, runner.events)?;

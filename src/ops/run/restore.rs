@@ -135,6 +135,27 @@ impl Restorer<'_> {
         steps.iter().try_for_each(|step| self.carry_out(step))
     }
 
+    /// Puts outputs in place that a stage goes on writing; what turns out to be damaged is left out.
+    pub fn bring_back(
+        &self,
+        outputs: &[(&Output, LockedHash)],
+        events: &mut dyn Events,
+    ) -> Result<()> {
+        self.check_out(outputs, events)?;
+        for (output, hash) in outputs {
+            let place = self.store.project()?.join(&output.path);
+            let same = |digest: PathDigest| digest.md5(hash.format) == hash.md5;
+            if !self.cache.digest(&place)?.is_some_and(same) {
+                events.emit(Event::Warning(format!(
+                    "the cache object for '{}' is damaged: the stage starts without it",
+                    output.path
+                )));
+                self.carry_out(&Step::Gone(output))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Removes what the stage makes anew, and turns links into the cache into private copies.
     pub fn before_stage(&self, stage: &Stage, events: &mut dyn Events) -> Result<()> {
         let project = self.store.project()?;

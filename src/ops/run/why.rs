@@ -49,7 +49,8 @@ pub fn reasons(
     Ok(reasons)
 }
 
-fn always(stage: &Stage) -> Option<Always> {
+/// Returns why a stage runs whatever is unchanged; `None` if it need not.
+pub fn always(stage: &Stage) -> Option<Always> {
     if stage.frozen {
         None
     } else if stage.has_checkpoint() {

@@ -3,6 +3,7 @@
 //! A call of DVC costs one to four seconds, so one repository carries many questions. Tests end with
 //! a reason where `GIT_EXP_DVC2` or `GIT_EXP_DVC3` is not set.
 
+mod alternatives;
 mod assign;
 mod cases;
 mod hand_over;
