@@ -265,6 +265,12 @@ pub(super) fn say(out: &Out, event: Event) {
 
 fn summarise(out: &Out, report: &Report) {
     let Some(experiment) = &report.experiment else {
+        if let Some(same) = &report.same_as {
+            line(
+                out,
+                &format!("\nNothing differs from experiment '{same}': there is no new one."),
+            );
+        }
         if let Some(failure) = &report.failure
             && failure.kind == Kind::StageFailed
         {

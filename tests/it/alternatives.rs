@@ -81,6 +81,34 @@ fn what_would_be_the_same_is_another_one_where_it_was_asked_for() {
 }
 
 #[test]
+fn one_that_comes_to_the_same_is_not_kept() {
+    let repo = TestRepo::project();
+    repo.write(
+        "dvc.yaml",
+        "stages:\n  look: {cmd: cp ../given copy, always_changed: true, outs: [copy]}\n",
+    )
+    .write("../given", "1")
+    .write(".gitignore", "/copy\n")
+    .write(".dvc/config", "[cache]\n    type = symlink\n");
+    repo.git("add .").success();
+    repo.git("commit -q -m one-stage").success();
+    repo.exp("run -n one").success();
+    for words in ["run", "run -f"] {
+        repo.exp(words)
+            .success()
+            .prints("Nothing differs from experiment 'one': there is no new one.\n");
+        assert_eq!(repo.exp("list --name-only").success().text(), "one\n");
+        repo.sh("test -L copy").success();
+    }
+    repo.write("../given", "2");
+    repo.exp("run").success().prints("1 new checkpoint");
+    let names = repo.exp("list --name-only").success().text();
+    assert_eq!(names.lines().count(), 2, "{names}");
+    names.lines().for_each(|name| starts_at_head(&repo, name));
+    repo.check();
+}
+
+#[test]
 fn a_stage_goes_on_writing_what_dvc_lock_records() {
     let repo = project();
     repo.exp("run -n one").success();

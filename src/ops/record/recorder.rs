@@ -287,10 +287,15 @@ impl Recording {
         self
     }
 
-    /// The tree that the experiment's tip has already: no second commit is made of it.
-    pub fn resuming(mut self, tree: Option<ObjectId>) -> Self {
-        self.committed_tree = tree;
-        self.tip = tree.map(|_| self.experiment.parent);
+    /// The tip that the experiment has already, and its tree: no second commit is made of that.
+    pub fn resuming(mut self, tip: Option<(ObjectId, ObjectId)>) -> Self {
+        (self.tip, self.committed_tree) = tip.unzip();
+        self
+    }
+
+    /// The tree of another experiment: no commit is made if this one comes to the same.
+    pub fn unless_same(mut self, tree: Option<ObjectId>) -> Self {
+        self.committed_tree = self.committed_tree.or(tree);
         self
     }
 

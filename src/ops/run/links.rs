@@ -1,15 +1,25 @@
 //! The outputs of a run that is over, as `cache.type` wants them.
 
 use crate::error::Result;
+use crate::event::{Event, Events};
 use crate::id::ObjectId;
 use crate::ops::outputs::Outputs;
+use crate::pipeline::Pipeline;
 use crate::store::Store;
 use std::collections::HashSet;
 
 /// Makes links of the outputs that the tip of the run has in the cache: stages wrote to copies.
 ///
-/// What was written after the tip is left alone.
-pub(super) fn make(store: &Store, tip: ObjectId, ours: &HashSet<&str>) -> Result<()> {
+/// What was written after the tip is left alone. The run is over: what fails is a warning.
+pub(super) fn make(store: &Store, tip: ObjectId, pipeline: &Pipeline, events: &mut dyn Events) {
+    let outputs = pipeline.stages.iter().flat_map(|stage| &stage.outs);
+    let ours = outputs.map(|output| output.path.as_str()).collect();
+    if let Err(error) = try_make(store, tip, &ours) {
+        events.emit(Event::Warning(error.chain()));
+    }
+}
+
+fn try_make(store: &Store, tip: ObjectId, ours: &HashSet<&str>) -> Result<()> {
     let cache = store.cache()?;
     if !cache.wants_links() {
         return Ok(());

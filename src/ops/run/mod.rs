@@ -279,7 +279,8 @@ fn run_claimed(
     .with_reported(reported)
     .with_data(data_outs)
     .with_stages(stages.iter().map(|stage| stage.address()).collect())
-    .resuming(origin.resumed_tree(store)?)
+    .resuming(origin.resumed(store)?)
+    .unless_same(origin.twin.as_ref().map(|twin| twin.tree))
     .restoring_lockfiles(!lockfiles.is_same(&inputs.lockfiles));
     let ready = session.ready(recording, record_process(store, &origin))?;
     let judge = Judge {
@@ -299,9 +300,16 @@ fn run_claimed(
     };
     let folder = &inputs.pipeline.folder;
     let mut events = |event| events.emit(from_here(folder, event));
-    let report = session.play(ready, &mut events, |runner, classify| {
+    let mut report = session.play(ready, &mut events, |runner, classify| {
         stage_runs.visit(&stages, runner, classify)
     })?;
+    if let Some(twin) = origin.twin
+        && report.tip.is_none()
+        && report.failure.is_none()
+    {
+        links::make(store, twin.tip, &inputs.pipeline, &mut events);
+        report.same_as = Some(twin.name);
+    }
     log.close(store, &report);
     Ok(report)
 }

@@ -37,6 +37,19 @@ pub struct Origin {
     pub reset: bool,
     /// The experiment that will grow.
     pub experiment: Experiment,
+    /// The one that a new experiment may turn out to be the same as; then it is not kept.
+    pub twin: Option<Twin>,
+}
+
+/// The tip of an experiment from which nothing differs so far.
+#[derive(Debug, Clone)]
+pub struct Twin {
+    /// The experiment's name.
+    pub name: String,
+    /// Its tip.
+    pub tip: ObjectId,
+    /// What the tip holds.
+    pub tree: ObjectId,
 }
 
 /// What the decision rests on.
@@ -114,7 +127,7 @@ impl Origin {
         } = *question;
         let is_training = question.is_training(from.id)?;
         let is_alternative = question.from.is_none() && !is_training;
-        if is_alternative && !question.would_be_the_same(&point) {
+        if is_alternative && question.is_named_anew(&point) {
             return question.new_chain();
         }
         if tip == Some(from.id)
@@ -130,6 +143,17 @@ impl Origin {
             )?
             && !question.is_changed_outside(from.id)?
         {
+            if is_alternative && question.runs_again() {
+                let twin = Twin {
+                    name: point.name,
+                    tip: from.id,
+                    tree: from.tree,
+                };
+                return Ok(Origin {
+                    twin: Some(twin),
+                    ..question.new_chain()?
+                });
+            }
             if let Some(name) = name.filter(|name| name.as_str() != point.name) {
                 events.emit(Event::Warning(format!(
                     "nothing changed, so experiment '{}' goes on; the name '{}' is not used",
@@ -160,6 +184,7 @@ impl Origin {
                 is_training,
                 reset: false,
                 experiment,
+                twin: None,
             });
         }
         if is_alternative {
@@ -180,6 +205,7 @@ impl Origin {
             is_training,
             reset: false,
             experiment,
+            twin: None,
         })
     }
 
@@ -191,10 +217,10 @@ impl Origin {
         }
     }
 
-    /// Returns the tree that a resumed experiment has already, so that it gets no second commit with it.
-    pub fn resumed_tree(&self, store: &Store) -> Result<Option<ObjectId>> {
+    /// Returns the commit that a resumed experiment has already, with its tree, which gets no second one.
+    pub fn resumed(&self, store: &Store) -> Result<Option<(ObjectId, ObjectId)>> {
         match (self.mode, self.from) {
-            (RunMode::Resume, Some(from)) => Ok(Some(store.checkpoint(from)?.tree)),
+            (RunMode::Resume, Some(from)) => Ok(Some((from, store.checkpoint(from)?.tree))),
             _ => Ok(None),
         }
     }
@@ -239,14 +265,15 @@ impl Question<'_> {
         is_training(self.store, commit, self.inputs)
     }
 
-    /// Whether a run without training that finds nothing changed comes to what `point` holds already, and
-    /// nobody asked for more.
-    fn would_be_the_same(&self, point: &ResumePoint) -> bool {
-        let is_its_name = |name: &ExperimentName| name.as_str() == point.name;
+    /// Whether an experiment was asked for by another name than that of `point`.
+    fn is_named_anew(&self, point: &ResumePoint) -> bool {
+        self.name.is_some_and(|name| name.as_str() != point.name)
+    }
+
+    /// Whether a stage runs though nothing changed, and may come to something else.
+    fn runs_again(&self) -> bool {
         let runs_always = |stage: &&Stage| why::always(stage).is_some();
-        self.name.is_none_or(is_its_name)
-            && !self.options.force
-            && !self.stages.iter().any(runs_always)
+        self.options.force || self.stages.iter().any(runs_always)
     }
 
     /// Whether a run of another worktree adds to this experiment, or training that outlived one does.
@@ -287,6 +314,7 @@ impl Question<'_> {
             is_training: false,
             reset: self.options.reset,
             experiment,
+            twin: None,
         })
     }
 

@@ -16,6 +16,8 @@ pub struct Report {
     pub to_add: Vec<String>,
     /// Whether the workspace has nothing of it.
     pub elsewhere: bool,
+    /// The experiment that the run came to again: there is no new one.
+    pub same_as: Option<String>,
     /// What failed, as the error to end with after the summary.
     pub failure: Option<Failure>,
 }

@@ -114,11 +114,7 @@ impl Session<'_> {
         let (recorded, missed) = queue.finish(events)?;
         hand_over(store, self.format, &recorded, events);
         if let Some(tip) = recorded.tip {
-            let outputs = inputs.pipeline.stages.iter().flat_map(|stage| &stage.outs);
-            let ours = outputs.map(|output| output.path.as_str()).collect();
-            if let Err(error) = links::make(store, tip, &ours) {
-                events.emit(Event::Warning(error.chain()));
-            }
+            links::make(store, tip, &inputs.pipeline, events);
         }
         // The run is over: what cannot be tidied up now, the next command does.
         for tidied in [store.set_run_record(None), self.folder.remove()] {
@@ -148,6 +144,7 @@ impl Session<'_> {
             checkpoints: recorded.count,
             to_add,
             elsewhere: false,
+            same_as: None,
             failure,
         })
     }
