@@ -2,14 +2,16 @@
 
 use super::recorder::Recording;
 use super::unread::Unread;
-use crate::capture::{CapturedContent, Content};
+use crate::capture::{AsOf, CapturedContent, Content};
 use crate::checkpoint::NoteOutput;
 use crate::digest::{self, DirDigest, FileDigest, Format, Md5Hex, PathDigest};
 use crate::error::{Context, Error, Result};
 use crate::lockfile::{LockedHash, LockedPath};
 use crate::pipeline::paths::is_url;
 use crate::pipeline::{Output, OutputKind, Stage};
+use crate::store::cache::Cache;
 use crate::store::hash::NOT_WORTH_A_MEMO;
+use crate::store::memo;
 use crate::store::objects::{Batch, TreeChange};
 use crate::store::side_by_side::each;
 use indexmap::IndexMap;
@@ -243,6 +245,9 @@ impl Recording {
                 let mut as_of = Vec::new();
                 let mut changed = changed.into_iter();
                 while changed.len() > 0 {
+                    if as_of.len() >= memo::TOGETHER {
+                        remember(&self.cache, &mut as_of, &directory);
+                    }
                     let some: Vec<_> = changed.by_ref().take(READ_AT_ONCE).collect();
                     let read = each(&some, |(_, file)| read(&file.content, &self.unread))?;
                     for ((relative, file), read) in some.into_iter().zip(read) {
@@ -251,11 +256,7 @@ impl Recording {
                         as_of.extend(file.as_of.map(|it| (it, at)));
                     }
                 }
-                let captured = as_of.iter().filter_map(|(as_of, at)| {
-                    let (_, digest) = directory.get_index(*at)?;
-                    Some((*as_of, digest))
-                });
-                self.cache.remember_captured(captured);
+                remember(&self.cache, &mut as_of, &directory);
                 PathDigest::Dir(DirDigest::of(directory))
             }
         };
@@ -306,6 +307,15 @@ impl Recording {
         let digest = self.moved.get(copy).filter(is_stored).cloned();
         digest.ok_or_else(|| Error::corrupt("a captured copy is gone"))
     }
+}
+
+/// Has the memo know the files of a folder by what they were when they were captured, and forgets that.
+fn remember(cache: &Cache, as_of: &mut Vec<(AsOf, usize)>, folder: &IndexMap<String, FileDigest>) {
+    let captured = as_of.drain(..).filter_map(|(as_of, at)| {
+        let (_, digest) = folder.get_index(at)?;
+        Some((as_of, digest))
+    });
+    cache.remember_captured(captured);
 }
 
 /// Hashes a captured copy; `None` if it is not there any more, or nothing that was copied.

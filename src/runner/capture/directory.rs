@@ -4,6 +4,7 @@ use super::{Capturer, Seen};
 use crate::capture::CapturedFile;
 use crate::runner::stat::FileStat;
 use crate::store::dvc_ignore::DvcIgnore;
+use indexmap::IndexMap;
 use rustix::fs::{AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::HashMap;
@@ -15,7 +16,8 @@ use std::sync::Arc;
 /// A directory as it was when it was last captured.
 #[derive(Debug, Default)]
 pub(super) struct SeenDirectory {
-    files: HashMap<Box<CStr>, Seen>,
+    /// In the order in which the file system told them, which most often is that of the next pass, too.
+    files: IndexMap<Box<CStr>, Seen>,
     directories: HashMap<Box<CStr>, (SeenDirectory, u32)>,
     pass: u32,
 }
@@ -53,6 +55,7 @@ impl DirectoryWalk<'_> {
         }
         known.pass = known.pass.wrapping_add(1);
         let pass = known.pass;
+        let mut next = 0;
         let mut entries = Dir::read_from(&descriptor)?;
         while let Some(entry) = entries.read() {
             let entry = entry?;
@@ -90,7 +93,13 @@ impl DirectoryWalk<'_> {
             }
             let settled = self.capturer.trust_stat && target.is_settled(self.now);
             let seen = Seen::new(link, target, settled, pass);
-            if let Some(last) = known.files.get_mut(name) {
+            let at = match known.files.get_index(next) {
+                Some((expected, _)) if **expected == *name => Some(next),
+                _ => known.files.get_index_of(name),
+            };
+            if let Some(at) = at {
+                next = at + 1;
+                let last = &mut known.files[at];
                 last.pass = pass;
                 if last.tells(&seen) {
                     continue;
@@ -99,7 +108,7 @@ impl DirectoryWalk<'_> {
                 last.settled = false;
             }
             let text = utf8(name, path)?;
-            if !known.files.contains_key(name) && self.is_ignored(path, text, false) {
+            if at.is_none() && self.is_ignored(path, text, false) {
                 continue;
             }
             let file = rustix::fs::openat(
@@ -113,7 +122,10 @@ impl DirectoryWalk<'_> {
                 .read(file, &path.join(text), target, self.bytes)?;
             captured.as_of = seen.as_of();
             self.changed.push((format!("{prefix}{text}"), captured));
-            known.files.insert(name.into(), seen);
+            match at {
+                Some(at) => known.files[at] = seen,
+                None => drop(known.files.insert(name.into(), seen)),
+            }
         }
         self.forget_gone(prefix, known, pass);
         Ok(())

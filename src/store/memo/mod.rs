@@ -45,7 +45,7 @@ const NOTED: u16 = 7;
 const MOST: usize = 16 * 1024;
 
 /// So many records are written at once: what is held of each adds up.
-const TOGETHER: usize = 2048;
+pub const TOGETHER: usize = 2048;
 
 /// A writer holds the lock for a millisecond: so often, and with such pauses, another one looks again.
 const ATTEMPTS: u32 = 200;
