@@ -36,13 +36,19 @@ impl Cache {
     /// Returns the digest of what the cache holds instead, where that is not what was given: DVC 2's
     /// text rule gives a file with `\r\n` and one with `\n` the same name, and the first one stays.
     pub fn insert(&self, file: &Path, format: Format, md5: &Md5Hex) -> Result<Option<FileDigest>> {
-        let inserted = self.insert_all(&[(file.to_owned(), *md5)], format)?;
+        let inserted = self.insert_all(Path::new(""), &[(file.to_owned(), *md5)], format)?;
         Ok(inserted.twins.into_iter().next().map(|(_, digest)| digest))
     }
 
     /// Inserts many finished files with their md5 names, syncing them together, as
-    /// [`Cache::insert`] does one.
-    pub fn insert_all(&self, files: &[(PathBuf, Md5Hex)], format: Format) -> Result<Inserted> {
+    /// [`Cache::insert`] does one. Relative paths are those of files in `folder`: there may be one for each
+    /// file of a large output.
+    pub fn insert_all(
+        &self,
+        folder: &Path,
+        files: &[(PathBuf, Md5Hex)],
+        format: Format,
+    ) -> Result<Inserted> {
         let mut inserted = Inserted::default();
         let mut hits = Vec::new();
         let mut names = HashSet::new();
@@ -51,8 +57,9 @@ impl Cache {
             let (mut new, mut present) = (Vec::new(), Vec::new());
             for (file, md5) in files {
                 let object = self.path(format, md5);
-                let size = fs_err::metadata(file)
-                    .context(|| cannot_store(file, md5))?
+                let full = folder.join(file);
+                let size = fs_err::metadata(&full)
+                    .context(|| cannot_store(&full, md5))?
                     .len();
                 if !names.insert(md5) {
                     hits.push(file);
@@ -64,7 +71,7 @@ impl Cache {
                 }
                 match self.look(&object, size, format, md5) {
                     Found::Nothing => {
-                        new.push((file, md5, object));
+                        new.push((full, md5, object));
                         continue;
                     }
                     Found::Same => {}
@@ -83,7 +90,8 @@ impl Cache {
                 .context(|| format!("cannot sync the directory '{}'", dir.display()))?;
         }
         for file in hits {
-            fs_err::remove_file(file)
+            let file = folder.join(file);
+            fs_err::remove_file(&file)
                 .context(|| format!("cannot remove the temporary file '{}'", file.display()))?;
         }
         inserted.new.sort_unstable_by_key(|(md5, _)| *md5);
@@ -116,7 +124,7 @@ impl Cache {
         }
     }
 
-    fn look_at_new(&self, new: &[(&PathBuf, &Md5Hex, PathBuf)], inserted: &mut Inserted) {
+    fn look_at_new(&self, new: &[(PathBuf, &Md5Hex, PathBuf)], inserted: &mut Inserted) {
         if !self.memo.is_kept() {
             return;
         }
@@ -169,7 +177,7 @@ impl Cache {
         Found::Nothing
     }
 
-    fn place(&self, new: &[(&PathBuf, &Md5Hex, PathBuf)]) -> Result<()> {
+    fn place(&self, new: &[(PathBuf, &Md5Hex, PathBuf)]) -> Result<()> {
         let Some((file, md5, object)) = new.first() else {
             return Ok(());
         };
@@ -353,12 +361,23 @@ mod tests {
                 let text = (n / 2).to_string();
                 let file = root.path().join(format!("new-{n}"));
                 fs_err::write(&file, &text).unwrap();
+                let file = if n % 3 == 0 {
+                    file
+                } else {
+                    format!("new-{n}").into()
+                };
                 (file, digest::bytes(text.as_bytes()).md5)
             })
             .collect();
-        assert_eq!(cache.insert_all(&files, Format::V3).unwrap().twins, []);
+        assert_eq!(
+            cache
+                .insert_all(root.path(), &files, Format::V3)
+                .unwrap()
+                .twins,
+            []
+        );
         for (file, md5) in &files {
-            assert!(!file.exists());
+            assert!(!root.path().join(file).exists());
             assert!(cache.has(Format::V3, md5, None));
         }
     }

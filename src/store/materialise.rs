@@ -522,7 +522,7 @@ mod tests {
             let file = cache.digest(&project.path("crlf.txt")).unwrap().unwrap();
             let md5 = digest::Hex::parse(&file.md5(format)).unwrap();
             files.push((project.path("captured-file"), md5));
-            cache.insert_all(&files, format).unwrap();
+            cache.insert_all(Path::new(""), &files, format).unwrap();
             cache.insert_listing(format, &dir).unwrap();
             let mut theirs = contents(&fixture.join(name));
             theirs.retain(|(path, _)| !path.ends_with(".dvc"));

@@ -43,7 +43,7 @@ impl Cache {
             .map(|(copy, md5, _)| (copy.to_path_buf(), *md5))
             .collect();
         // DVC 2's text rule: the cache may hold the same text with other line ends, and then keeps it.
-        let inserted = self.insert_all(&named, format)?;
+        let inserted = self.insert_all(Path::new(""), &named, format)?;
         self.remember(&inserted, format, copies.iter().map(|(.., digest)| *digest));
         Ok(())
     }

@@ -22,6 +22,7 @@ const READ_AT_ONCE: usize = 1024;
 
 /// A finished file on the cache's file system.
 struct NewFile {
+    /// Relative if it lies in the recording's folder of copies.
     path: PathBuf,
     md5: Md5Hex,
     md5_text: Option<Box<Md5Hex>>,
@@ -104,7 +105,7 @@ impl Recording {
             };
             let named: Vec<(PathBuf, Md5Hex)> = files.into_iter().map(named).collect();
             // A text of other line ends may stand there under DVC 2's name: the note tells its sha256.
-            let inserted = self.cache.insert_all(&named, format)?;
+            let inserted = self.cache.insert_all(&self.copies, &named, format)?;
             self.cache.remember(&inserted, format, digest.files());
             for (name, stored) in inserted.twins {
                 tell_stored(&mut digest, format, &name, &stored);
@@ -272,9 +273,9 @@ impl Recording {
     ) -> Result<FileDigest> {
         let (digest, path, is_copy) = match content {
             Content::Bytes(bytes) => {
-                let path = exact_join(&self.copies, &format!("r{}", self.next_copy));
+                let path = PathBuf::from(format!("r{}", self.next_copy));
                 self.next_copy += 1;
-                fs_err::write(&path, &bytes)
+                fs_err::write(self.copies.join(&path), &bytes)
                     .context(|| "cannot write to the cache's file system".to_owned())?;
                 (digest::bytes(&bytes), path, false)
             }
@@ -330,14 +331,6 @@ fn read(content: &Content, unread: &Unread) -> Result<Option<FileDigest>> {
             .context(doing)
             .map(Some),
     }
-}
-
-/// Joins in exactly the bytes it takes: there may be a path for each file of a large folder.
-fn exact_join(folder: &Path, name: &str) -> PathBuf {
-    let mut path = PathBuf::with_capacity(folder.as_os_str().len() + 1 + name.len());
-    path.push(folder);
-    path.push(name);
-    path
 }
 
 /// Takes over the sha256 of what the cache holds under `name` instead of our bytes.

@@ -216,7 +216,7 @@ impl Recording {
             self.journal.add_digests(entry[0].0, &digests)?;
         }
         // Only names of DVC 2's format can stand for other bytes.
-        let inserted = self.cache.insert_all(&files, Format::V3)?;
+        let inserted = self.cache.insert_all(&self.copies, &files, Format::V3)?;
         let known = listings.iter().filter_map(|path| self.digests.get(path));
         let known = known.flat_map(PathDigest::files).chain(&single);
         let known = known.chain(ended.iter().flat_map(|listing| listing.files.values()));
