@@ -16,7 +16,7 @@ pub struct Report {
     pub baseline: Option<ObjectId>,
     /// The branch HEAD is on; `None` if it is detached.
     pub branch: Option<String>,
-    /// Where a plain `git exp run` goes on, if HEAD still is its baseline.
+    /// Where a plain `git exp run` goes on, if HEAD still is its baseline and there are checkpoint outputs.
     pub next: Option<ResumePoint>,
     /// Experiments of the baseline, of `next`, and of what runs in this worktree; newest tip first.
     pub experiments: Vec<ExperimentStatus>,
@@ -35,7 +35,7 @@ pub struct ExperimentStatus {
     pub state: State,
     /// Why a checkpoint of its last run is missing, where one is.
     pub incomplete: Option<String>,
-    /// Whether the resume point is one of its checkpoints.
+    /// Whether a plain `git exp run` goes on from one of its checkpoints.
     pub is_next: bool,
 }
 
@@ -86,6 +86,20 @@ pub struct Place {
     pub seconds: i64,
 }
 
+/// Whether a run may go on from a commit: if no pipeline of it speaks of checkpoints, none does.
+fn may_train(store: &Store, commit: ObjectId) -> bool {
+    let speaks = || -> Result<bool> {
+        for file in store.files_named(commit, "dvc.yaml")?.values() {
+            if String::from_utf8_lossy(&store.blob(file.id)?).contains("checkpoint") {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    };
+    // What cannot be read is the run's to complain about.
+    speaks().unwrap_or(true)
+}
+
 /// Looks at refs, notes of tips, and locks of runs. Takes no lock.
 pub fn status(store: &Store) -> Result<Report> {
     let head = store.head()?;
@@ -94,7 +108,8 @@ pub fn status(store: &Store) -> Result<Report> {
     let now = store.now();
     let next = store
         .current_point()?
-        .filter(|point| head.commit == Some(point.baseline));
+        .filter(|point| head.commit == Some(point.baseline))
+        .filter(|point| may_train(store, point.checkpoint));
     let place = |record: &Running, pid: u32| Place {
         worktree: record.worktree.clone(),
         here: record.worktree == store.worktree(),
@@ -250,6 +265,8 @@ mod tests {
     #[test]
     fn tells_how_each_one_ended() {
         let sandbox = Sandbox::new();
+        let model = "    outs:\n    - model: {checkpoint: true}\n";
+        sandbox.write("dvc.yaml", format!("stages:\n  train:\n{model}"));
         let baseline = sandbox.commit("one");
         let id = "Exp-Id: 0123456789abcdef0123456789abcdef\nExp-Checkpoint: 2\n";
         let note = |rest: &str| format!(r#"{{"version":1,"id":"x","number":4,"time":9{rest}}}"#);

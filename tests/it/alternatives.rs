@@ -67,6 +67,11 @@ fn what_would_be_the_same_is_another_one_where_it_was_asked_for() {
         .prints("Experiment 'one': resume from checkpoint")
         .prints("0 new checkpoints");
     assert_eq!(repo.checkpoints("one").len(), 1);
+    let status = repo.exp("status").success().text();
+    assert!(
+        !status.contains("goes on from") && !status.contains('*'),
+        "{status}"
+    );
     repo.exp("run -n two")
         .success()
         .prints("Experiment 'two': new\n")
