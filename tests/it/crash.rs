@@ -452,8 +452,21 @@ fn an_undo_is_finished_or_never_began() {
 #[test]
 fn a_remove_is_done_or_can_be_undone() {
     let Some(template) = trained() else { return };
+    is_removed_or_not(&template);
+}
+
+#[test]
+fn so_is_one_that_moves_refs_only() {
+    let Some(template) = trained() else { return };
+    // The resume point is another's, and what goes is packed.
+    template.exp("run --reset -n other").success();
+    template.git("pack-refs --all").success();
+    is_removed_or_not(&template);
+}
+
+fn is_removed_or_not(template: &TestRepo) {
     let refs = template.ask("for-each-ref refs/exps refs/notes");
-    sweep(&template, "remove calm", Thread::Main, |repo, _| {
+    sweep(template, "remove calm", Thread::Main, |repo, _| {
         let copy = repo.root().with_file_name("again");
         ok(repo, "cp", &["-a", ".", &copy.display().to_string()]);
         let again = repo.beside("again");
