@@ -268,7 +268,9 @@ fn summarise(out: &Out, report: &Report) {
         if let Some(same) = &report.same_as {
             line(
                 out,
-                &format!("\nNothing differs from experiment '{same}': there is no new one."),
+                &format!(
+                    "\nNothing differs from experiment '{same}': there is no new one (-n <name> makes one)."
+                ),
             );
         }
         if let Some(failure) = &report.failure

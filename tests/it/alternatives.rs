@@ -99,9 +99,9 @@ fn one_that_comes_to_the_same_is_not_kept() {
     repo.git("commit -q -m one-stage").success();
     repo.exp("run -n one").success();
     for words in ["run", "run -f"] {
-        repo.exp(words)
-            .success()
-            .prints("Nothing differs from experiment 'one': there is no new one.\n");
+        repo.exp(words).success().prints(
+            "Nothing differs from experiment 'one': there is no new one (-n <name> makes one).\n",
+        );
         assert_eq!(repo.exp("list --name-only").success().text(), "one\n");
         repo.sh("test -L copy").success();
     }
