@@ -138,10 +138,8 @@ impl Dry<'_> {
         };
         let store = self.place.store;
         let recorded = match point.filter(|point| point.baseline == self.baseline) {
-            Some(point) if origin::is_training(store, point.checkpoint, self.inputs)? => {
-                origin::recorded(store, point.checkpoint, self.inputs)?
-            }
-            _ => None,
+            Some(point) => origin::training(store, point.checkpoint, self.inputs)?,
+            None => None,
         };
         let recorded = recorded.unwrap_or_else(|| self.inputs.lockfiles.clone());
         Ok(recorded.with_others_of(&self.inputs.lockfiles))

@@ -9,7 +9,7 @@ use crate::digest::Format;
 use crate::error::Result;
 use crate::lockfile::{LockEntry, LockedHash, LockedPath, Lockfiles};
 use crate::ops::record::StageFacts;
-use crate::pipeline::{Stage, paths};
+use crate::pipeline::{Output, Stage, paths};
 use crate::reason::{Difference, Reason};
 use std::collections::HashMap;
 
@@ -114,8 +114,7 @@ impl Judge<'_> {
         }
         let mut here = Vec::new();
         for (output, hash) in found {
-            let is_pulled = || self.puller.map(|puller| puller.pull_one(output, &hash));
-            if self.is_here(&hash) || is_pulled().transpose()?.unwrap_or(false) {
+            if self.is_at_hand(output, &hash)? {
                 here.push((output, hash));
             }
         }
@@ -135,8 +134,7 @@ impl Judge<'_> {
             ) else {
                 continue;
             };
-            let is_pulled = || self.puller.map(|puller| puller.pull_one(output, &hash));
-            if self.is_here(&hash) || is_pulled().transpose()?.unwrap_or(false) {
+            if self.is_at_hand(output, &hash)? {
                 here.push((output, hash));
             }
         }
@@ -152,6 +150,15 @@ impl Judge<'_> {
             Some((output, locked.hash.clone()?))
         });
         recorded.filter(|(_, hash)| self.is_here(hash)).collect()
+    }
+
+    /// Whether the cache has it, or has got it from the remote now.
+    fn is_at_hand(&self, output: &Output, hash: &LockedHash) -> Result<bool> {
+        match self.puller {
+            _ if self.is_here(hash) => Ok(true),
+            Some(puller) => puller.pull_one(output, hash),
+            None => Ok(false),
+        }
     }
 
     fn is_here(&self, hash: &LockedHash) -> bool {

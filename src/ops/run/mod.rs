@@ -215,7 +215,8 @@ fn run_claimed(
         format,
     };
     let lockfiles = origin
-        .lockfiles(store, &inputs)?
+        .training
+        .clone()
         .unwrap_or_else(|| inputs.lockfiles.clone())
         .with_others_of(&inputs.lockfiles);
     let loads = restorer.outputs(&stages, &lockfiles, events)?;
@@ -409,7 +410,7 @@ fn environment(project: &Path, origin: &Origin) -> Vec<(String, OsString)> {
         ),
         ("DVC_EXP_NAME".into(), experiment.name.as_str().into()),
     ];
-    if origin.is_training {
+    if origin.training.is_some() {
         variables.push(("DVCLIVE_RESUME".into(), "1".into()));
     }
     variables

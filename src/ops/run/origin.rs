@@ -31,8 +31,8 @@ pub struct Origin {
     pub mode: RunMode,
     /// The checkpoint to go on from.
     pub from: Option<ObjectId>,
-    /// Whether that is a state of training: what the stages load, and `dvc.lock`, come from there.
-    pub is_training: bool,
+    /// Its lockfiles, if it is a state of training: what the stages load is what they say.
+    pub training: Option<Lockfiles>,
     /// Whether `--reset` was given.
     pub reset: bool,
     /// The experiment that will grow.
@@ -125,8 +125,8 @@ impl Origin {
             outputs,
             ..
         } = *question;
-        let is_training = question.is_training(from.id)?;
-        let is_alternative = question.from.is_none() && !is_training;
+        let training = training(store, from.id, question.inputs)?;
+        let is_alternative = question.from.is_none() && training.is_none();
         if is_alternative && question.is_named_anew(&point) {
             return question.new_chain();
         }
@@ -181,7 +181,7 @@ impl Origin {
             return Ok(Origin {
                 mode: RunMode::Resume,
                 from: Some(from.id),
-                is_training,
+                training,
                 reset: false,
                 experiment,
                 twin: None,
@@ -202,19 +202,11 @@ impl Origin {
         Ok(Origin {
             mode: RunMode::Fork,
             from: Some(from.id),
-            is_training,
+            training,
             reset: false,
             experiment,
             twin: None,
         })
-    }
-
-    /// Returns the lockfiles of the state of training that the run goes on from, if there is one.
-    pub fn lockfiles(&self, store: &Store, inputs: &Inputs) -> Result<Option<Lockfiles>> {
-        match self.from.filter(|_| self.is_training) {
-            Some(from) => recorded(store, from, inputs),
-            None => Ok(None),
-        }
     }
 
     /// Returns the commit that a resumed experiment has already, with its tree, which gets no second one.
@@ -227,11 +219,7 @@ impl Origin {
 }
 
 /// Returns the lockfiles of a commit, if it has any.
-pub(super) fn recorded(
-    store: &Store,
-    commit: ObjectId,
-    inputs: &Inputs,
-) -> Result<Option<Lockfiles>> {
+fn recorded(store: &Store, commit: ObjectId, inputs: &Inputs) -> Result<Option<Lockfiles>> {
     let texts = store.lockfile_texts_in(commit, &inputs.pipeline)?;
     // Most often they are the workspace's, which have been read.
     if texts == inputs.lockfile_texts {
@@ -241,30 +229,29 @@ pub(super) fn recorded(
     Ok(Some(parsed).filter(|_| !texts.is_empty()))
 }
 
-/// Whether a commit holds a state of training: its `dvc.lock` has a checkpoint output of the pipeline.
-pub(super) fn is_training(store: &Store, commit: ObjectId, inputs: &Inputs) -> Result<bool> {
+/// Returns the lockfiles of a commit that holds a state of training: they have a checkpoint output of the
+/// pipeline.
+pub(super) fn training(
+    store: &Store,
+    commit: ObjectId,
+    inputs: &Inputs,
+) -> Result<Option<Lockfiles>> {
     let stages = inputs.pipeline.stages.iter();
     let trains: Vec<&Stage> = stages.filter(|stage| stage.has_checkpoint()).collect();
     if trains.is_empty() {
-        return Ok(false);
+        return Ok(None);
     }
-    let Some(lockfiles) = recorded(store, commit, inputs)? else {
-        return Ok(false);
-    };
-    Ok(trains.iter().any(|stage| {
-        let outs = stage.outs.iter().filter(|out| out.checkpoint);
-        lockfiles.entry(stage).is_some_and(|entry| {
-            outs.into_iter()
-                .any(|out| entry.out(stage.written(&out.path)).is_some())
+    let has_checkpoint = |lockfiles: &Lockfiles| {
+        trains.iter().any(|stage| {
+            let mut outs = stage.outs.iter().filter(|out| out.checkpoint);
+            let entry = lockfiles.entry(stage);
+            entry.is_some_and(|entry| outs.any(|out| entry.out(stage.written(&out.path)).is_some()))
         })
-    }))
+    };
+    Ok(recorded(store, commit, inputs)?.filter(has_checkpoint))
 }
 
 impl Question<'_> {
-    fn is_training(&self, commit: ObjectId) -> Result<bool> {
-        is_training(self.store, commit, self.inputs)
-    }
-
     /// Whether an experiment was asked for by another name than that of `point`.
     fn is_named_anew(&self, point: &ResumePoint) -> bool {
         self.name.is_some_and(|name| name.as_str() != point.name)
@@ -311,7 +298,7 @@ impl Question<'_> {
         Ok(Origin {
             mode: RunMode::New,
             from: None,
-            is_training: false,
+            training: None,
             reset: self.options.reset,
             experiment,
             twin: None,
@@ -325,7 +312,7 @@ impl Question<'_> {
             return Ok(None);
         };
         if point.baseline != baseline {
-            if !self.is_training(point.checkpoint).unwrap_or(true) {
+            if let Ok(None) = training(store, point.checkpoint, self.inputs) {
                 return Ok(None);
             }
             events.emit(Event::Warning(format!(
